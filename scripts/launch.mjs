@@ -1,0 +1,54 @@
+// Starts a script of this project under the pinned Node, whatever Node the machine has: installs the locked
+// dependencies when they are missing or older than the lock file. Plain JavaScript, since it must run on any recent Node.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const modules = join(root, 'node_modules')
+const stamp = join(modules, '.wharf-lock')
+const lock = readFileSync(join(root, 'package-lock.json'), 'utf8')
+const [script, ...args] = process.argv.slice(2)
+
+if (!script) {
+  console.error('launch.mjs: name the script to start, as in: node scripts/launch.mjs engine-node/main.ts')
+  process.exit(2)
+}
+
+// The stamp is a copy of the lock file, so a pull that changes a dependency installs again and nothing else does.
+if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
+  console.error('Installing the locked dependencies (npm ci); this happens once per change of package-lock.json …')
+  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32',
+  })
+  if (npm.status !== 0) {
+    console.error('npm ci failed. Check the network and the disk space, then run the command again.')
+    process.exit(npm.status ?? 1)
+  }
+  writeFileSync(stamp, lock)
+}
+
+// Without an optional Node package for this platform `.bin/node` is absent; the guard in the script then names the fault.
+const bin = join(modules, '.bin')
+const pinned = join(bin, process.platform === 'win32' ? 'node.cmd' : 'node')
+const node = existsSync(pinned) ? pinned : process.execPath
+const child = spawn(node, ['--disable-sigusr1', '--disable-warning=ExperimentalWarning', join(root, script), ...args], {
+  cwd: process.cwd(),
+  stdio: 'inherit',
+  env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` },
+  shell: process.platform === 'win32',
+})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+child.on('error', error => {
+  console.error(`Could not start Node from ${node}: ${error.message}`)
+  process.exit(1)
+})
+child.on('exit', (code, signal) => {
+  if (signal) {
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+  } else process.exit(code ?? 1)
+})

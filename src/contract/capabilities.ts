@@ -1,0 +1,102 @@
+// What a plugin may ask of the host: one row per verb, with its arguments, answer, permission and bounds
+// (plugin contract, sections 4 and 8). A new verb is a row here and a function in engine-node/broker/verbs.
+import * as v from 'valibot'
+import { SendResult } from './message.ts'
+
+/** What a manifest may list under `permissions`; enabling the plugin is the operator's consent. */
+export const permissions = {
+  'messages:send': 'send messages and replies in the sessions it is active for',
+  'engine:read': 'read contacts, chats and groups of the sessions it is active for',
+  'net:fetch': 'make HTTP requests to the hosts its manifest names',
+  'storage:use': 'keep data of its own in the gateway',
+  'webhook:ingress': 'receive webhooks from outside',
+  'conversation:send': 'send messages of any kind and hand conversations over to people',
+  'search:provide': 'answer searches over messages',
+} as const satisfies Record<string, string>
+export type Permission = keyof typeof permissions
+export const isPermission = (name: string): name is Permission => Object.hasOwn(permissions, name)
+
+/** OpenWA's deadline for one call; sends get four times that, since they wait for typing and pacing. */
+export const CALL_TIMEOUT_MS = 30_000
+export const SEND_TIMEOUT_MS = 4 * CALL_TIMEOUT_MS
+
+/** Calls of one plugin that may be open at once. The next one is refused, so a plugin that never awaits cannot pile up work. */
+export const MAX_CALLS_IN_FLIGHT = 32
+
+/** What one plugin may keep: 50 MiB of JSON text, counted with its keys (plugin contract, section 8). */
+export const STORAGE_QUOTA_BYTES = 50 * 1024 * 1024
+
+/** Longest storage key, in characters: longer ones are an attack on the index, not a name. */
+export const MAX_STORAGE_KEY = 512
+
+const text = (position: number) => {
+  const message = `argument ${position} must be a non-empty string`
+  return v.pipe(v.string(message), v.nonEmpty(message))
+}
+const StorageKey = v.pipe(
+  text(1),
+  v.maxLength(MAX_STORAGE_KEY, `argument 1 must be at most ${MAX_STORAGE_KEY} characters`),
+  v.check(key => !key.includes('\u0000'), 'argument 1 must not contain NUL'),
+)
+
+export interface CapabilitySpec {
+  args: v.GenericSchema<unknown, readonly unknown[]>
+  result: v.GenericSchema
+  /** null: every plugin may call it. */
+  permission: Permission | null
+  /** The position of the session id among the arguments, or null where the verb acts on no session. */
+  session: number | null
+  timeoutMs: number
+}
+
+export const capabilities = {
+  'messages.sendText': {
+    args: v.strictTuple([text(1), text(2), text(3)]),
+    result: SendResult,
+    permission: 'messages:send',
+    session: 0,
+    timeoutMs: SEND_TIMEOUT_MS,
+  },
+  'messages.reply': {
+    args: v.strictTuple([text(1), text(2), text(3), text(4)]),
+    result: SendResult,
+    permission: 'messages:send',
+    session: 0,
+    timeoutMs: SEND_TIMEOUT_MS,
+  },
+  'storage.get': {
+    args: v.strictTuple([StorageKey]),
+    result: v.unknown(),
+    permission: 'storage:use',
+    session: null,
+    timeoutMs: CALL_TIMEOUT_MS,
+  },
+  'storage.set': {
+    args: v.strictTuple([StorageKey, v.unknown()]),
+    result: v.null(),
+    permission: 'storage:use',
+    session: null,
+    timeoutMs: CALL_TIMEOUT_MS,
+  },
+  'storage.delete': {
+    args: v.strictTuple([StorageKey]),
+    result: v.null(),
+    permission: 'storage:use',
+    session: null,
+    timeoutMs: CALL_TIMEOUT_MS,
+  },
+  'storage.list': {
+    args: v.strictTuple([v.optional(v.pipe(v.string(), v.maxLength(MAX_STORAGE_KEY)), '')]),
+    result: v.array(v.string()),
+    permission: 'storage:use',
+    session: null,
+    timeoutMs: CALL_TIMEOUT_MS,
+  },
+} as const satisfies Record<string, CapabilitySpec>
+
+export type Verb = keyof typeof capabilities
+export type VerbArgs<V extends Verb> = v.InferOutput<(typeof capabilities)[V]['args']>
+export type VerbResult<V extends Verb> = v.InferInput<(typeof capabilities)[V]['result']>
+
+/** True for a name in the table; `Object.hasOwn`, so `constructor` and its like are names of nothing. */
+export const isVerb = (name: string): name is Verb => Object.hasOwn(capabilities, name)

@@ -1,0 +1,124 @@
+// Messages as plugins, webhooks and the API see them (plugin contract, section 7; REST spec, section 3).
+import * as v from 'valibot'
+import { ChatId, SessionId, Uuid, WaMessageId } from './ids.ts'
+
+export const messageTypes = [
+  'text',
+  'image',
+  'video',
+  'audio',
+  'voice',
+  'document',
+  'sticker',
+  'location',
+  'contact',
+  'poll',
+  'call',
+  'revoked',
+  'order',
+  'product',
+  'masked',
+  'unknown',
+] as const
+export const MessageType = v.picklist(messageTypes)
+export type MessageType = v.InferOutput<typeof MessageType>
+
+export const chatKinds = ['individual', 'group', 'channel', 'status', 'broadcast', 'unknown'] as const
+export const ChatKind = v.picklist(chatKinds)
+export type ChatKind = v.InferOutput<typeof ChatKind>
+
+export const messageStatuses = ['pending', 'sent', 'delivered', 'read', 'failed'] as const
+export const MessageStatus = v.picklist(messageStatuses)
+export type MessageStatus = v.InferOutput<typeof MessageStatus>
+
+export const QuotedMessage = v.strictObject({ id: v.string(), body: v.string() })
+export type QuotedMessage = v.InferOutput<typeof QuotedMessage>
+
+/** The part of OpenWA's contact object that is known when a message arrives. */
+export const MessageContact = v.looseObject({
+  id: v.string(),
+  number: v.optional(v.string()),
+  name: v.optional(v.string()),
+  pushName: v.optional(v.string()),
+})
+
+/** OpenWA's IncomingMessage. `timestamp` is in seconds. Ids are neutral: `@c.us` where the phone is known, else `@lid`. */
+export const IncomingMessage = v.looseObject({
+  id: v.string(),
+  from: v.string(),
+  to: v.string(),
+  chatId: v.string(),
+  body: v.string(),
+  type: MessageType,
+  timestamp: v.number(),
+  fromMe: v.boolean(),
+  isGroup: v.boolean(),
+  kind: ChatKind,
+  author: v.optional(v.string()),
+  isLidSender: v.optional(v.boolean()),
+  isStatusBroadcast: v.optional(v.boolean()),
+  senderPhone: v.optional(v.string()),
+  mentionedIds: v.optional(v.array(v.string())),
+  contact: v.optional(MessageContact),
+  quotedMessage: v.optional(QuotedMessage),
+  ephemeralDuration: v.optional(v.number()),
+})
+export type IncomingMessage = v.InferOutput<typeof IncomingMessage>
+
+/** A stored message as GET /messages lists it (REST spec, section 3, "Persisted Row"). */
+export const StoredMessage = v.strictObject({
+  id: Uuid,
+  sessionId: Uuid,
+  waMessageId: v.nullable(v.string()),
+  chatId: v.string(),
+  from: v.string(),
+  to: v.string(),
+  chatName: v.nullable(v.string()),
+  author: v.nullable(v.string()),
+  body: v.nullable(v.string()),
+  type: MessageType,
+  direction: v.picklist(['incoming', 'outgoing']),
+  timestamp: v.nullable(v.number()),
+  metadata: v.nullable(v.record(v.string(), v.unknown())),
+  mediaPath: v.nullable(v.string()),
+  mediaMimetype: v.nullable(v.string()),
+  status: MessageStatus,
+  createdAt: v.string(),
+})
+export type StoredMessage = v.InferOutput<typeof StoredMessage>
+
+/** Longest text that WhatsApp takes in one message (REST spec 34). */
+const MAX_TEXT = 4096
+
+/** Most people one message may mention: a group has at most 1024 members. */
+const MAX_MENTIONS = 1024
+
+const Text = v.pipe(
+  v.string('must be a string'),
+  v.minLength(1, 'must not be empty'),
+  v.maxLength(MAX_TEXT, `must be at most ${MAX_TEXT} characters`),
+)
+const Mentions = v.pipe(v.array(ChatId), v.maxLength(MAX_MENTIONS, `must be at most ${MAX_MENTIONS} ids`))
+
+export const SendText = v.strictObject({
+  chatId: ChatId,
+  text: Text,
+  mentions: v.optional(Mentions),
+  quotedMessageId: v.optional(WaMessageId),
+})
+export type SendText = v.InferOutput<typeof SendText>
+
+export const Reply = v.strictObject({
+  chatId: ChatId,
+  quotedMessageId: WaMessageId,
+  text: Text,
+  mentions: v.optional(Mentions),
+})
+export type Reply = v.InferOutput<typeof Reply>
+
+/** The answer to every send: accepted, not delivered. `timestamp` in seconds. */
+export const SendResult = v.strictObject({ messageId: v.string(), timestamp: v.number() })
+export type SendResult = v.InferOutput<typeof SendResult>
+
+/** A message as the engine hands it to hooks: with the session that it belongs to. */
+export const SessionMessage = v.strictObject({ sessionId: SessionId, message: IncomingMessage })
