@@ -25,7 +25,10 @@ export function createLog(level: string): Logger {
       level,
       base: null,
       timestamp: stdTimeFunctions.isoTime,
-      redact: { paths: SECRET_FIELDS.flatMap(field => [field, `*.${field}`, `*.*.${field}`]), censor: '[cut]' },
+      redact: {
+        paths: SECRET_FIELDS.flatMap(field => [field, `*.${field}`, `*.*.${field}`]),
+        censor: '[cut]',
+      },
     },
     pino.destination(2),
   )

@@ -1,0 +1,236 @@
+// The one ordered queue through which every write of this process passes: what gathers while a commit runs goes out as the
+// next commit. It knows statements and order; what they mean is others' business.
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { GatewayError } from '../../src/contract/errors.ts'
+import type { Changes, Statement, Writer } from '../../src/db/db.ts'
+
+/** A statement that replaces an earlier one of the same `key` in the same commit: only the last state of a key is worth writing. */
+export interface QueuedStatement extends Statement {
+  key?: string
+}
+
+export interface WriteQueue extends Writer, AsyncDisposable {
+  /** Queues statements in order, as one unit, without waiting. A failure is told to the `onFailure` listeners. */
+  put(statements: readonly QueuedStatement[]): void
+  /**
+   * Calls `ready` once everything queued before this call is durable (at once when nothing waits), and never if it
+   * cannot be written. Returns the undo.
+   */
+  after(ready: () => void): () => void
+  /** Resolves when everything queued before is durable; rejects with the failure that dropped it. */
+  settled(): Promise<void>
+  /**
+   * Tells of writes that will never be durable. Whoever keeps state in memory ahead of the database must drop it and
+   * read again. Returns the undo.
+   */
+  onFailure(listener: (error: GatewayError) => void): () => void
+}
+
+/** What the queue needs of a database. `reconnect` must leave the connection with the settings it had. */
+export interface WriteTarget {
+  batch(statements: Statement[]): Promise<Changes>
+  reconnect(): Promise<void>
+}
+
+/** Statements in one commit: bounds how long one transaction holds the lock and the event loop. */
+const MAX_GROUP = 2_000
+
+/** How often a busy database is tried again, and how long between: about ten seconds in all, then callers hear 503. */
+const BUSY_RETRIES = 40
+const BUSY_DELAY_MS = 250
+
+interface Entry {
+  statements: readonly QueuedStatement[]
+  sequence: number
+  resolve?: (changes: Changes) => void
+  reject?: (error: unknown) => void
+}
+
+type Fault = 'busy' | 'statement' | 'storage'
+
+/**
+ * Sorts a driver's error. A busy database frees itself; a refused statement concerns its own entry; all else (disk full,
+ * read-only, unreachable) concerns the database. "statements in progress" is what a libsql client answers after one
+ * SQLITE_BUSY until it reconnects (tursodatabase/libsql-client-ts#352).
+ */
+function faultOf(error: unknown): Fault {
+  const text =
+    error instanceof Error ? `${'code' in error ? error.code : ''} ${error.message}` : String(error)
+  if (/SQLITE_BUSY|SQLITE_LOCKED|database is locked|statements in progress/.test(text)) return 'busy'
+  if (/SQLITE_CONSTRAINT|SQLITE_MISMATCH|SQLITE_TOOBIG|SQLITE_RANGE|SQLITE_ERROR/.test(text))
+    return 'statement'
+  return 'storage'
+}
+
+export function createWriteQueue(deps: {
+  target: WriteTarget
+  /** Resolves after so many milliseconds; between tries on a busy database. */
+  delay: (ms: number) => Promise<unknown>
+}): WriteQueue {
+  const { target, delay } = deps
+  const listeners = new Set<(error: GatewayError) => void>()
+  let entries: Entry[] = []
+  let waiters: { sequence: number; ready: () => void; fail?: (error: GatewayError) => void }[] = []
+  let queued = 0
+  let durable = 0
+  let pumping = false
+  let pumped: Promise<void> = Promise.resolve()
+  let closing = false
+
+  function enqueue(entry: Omit<Entry, 'sequence'>) {
+    queued += 1
+    entries.push({ ...entry, sequence: queued })
+    if (pumping) return
+    pumping = true
+    pumped = pump()
+  }
+
+  async function pump() {
+    while (entries.length > 0) {
+      // One turn of the loop lets the rest of a burst join, at the price of no wall-clock wait when idle.
+      await nextTurn()
+      const group = takeGroup()
+      try {
+        const changes = await write(group.flatMap(entry => entry.statements))
+        settle(group, changes)
+      } catch (error) {
+        if (faultOf(error) === 'statement') await writeOneByOne(group)
+        else failAll(group, error)
+      }
+    }
+    pumping = false
+  }
+
+  function takeGroup(): Entry[] {
+    let size = 0
+    let count = 0
+    for (const entry of entries) {
+      size += entry.statements.length
+      if (count > 0 && size > MAX_GROUP) break
+      count += 1
+    }
+    return entries.splice(0, count)
+  }
+
+  /** Commits as one transaction; resolves with the changes of each statement given, in order. */
+  async function write(statements: readonly QueuedStatement[]): Promise<Changes> {
+    const last = new Map<string, number>()
+    for (const [index, { key }] of statements.entries()) if (key !== undefined) last.set(key, index)
+    const kept: number[] = []
+    for (const [index, { key }] of statements.entries())
+      if (key === undefined || last.get(key) === index) kept.push(index)
+    const changes: Changes = statements.map(() => 0)
+    if (kept.length === 0) return changes
+    const batch = kept.map(index => {
+      const { sql, args } = statements[index] as QueuedStatement
+      return { sql, args }
+    })
+    const written = await tryWhileBusy(batch)
+    for (const [position, index] of kept.entries()) changes[index] = written[position] ?? 0
+    return changes
+  }
+
+  async function tryWhileBusy(batch: Statement[]): Promise<Changes> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await target.batch(batch)
+      } catch (error) {
+        if (faultOf(error) !== 'busy' || attempt >= BUSY_RETRIES) throw error
+        await delay(BUSY_DELAY_MS)
+        await target.reconnect()
+      }
+    }
+  }
+
+  function settle(group: readonly Entry[], changes: Changes) {
+    let offset = 0
+    for (const entry of group) {
+      entry.resolve?.(changes.slice(offset, offset + entry.statements.length))
+      offset += entry.statements.length
+      durable = entry.sequence
+    }
+    release()
+  }
+
+  function release() {
+    const ready = waiters.filter(waiter => waiter.sequence <= durable)
+    if (ready.length === 0) return
+    waiters = waiters.filter(waiter => waiter.sequence > durable)
+    for (const waiter of ready) waiter.ready()
+  }
+
+  /** A refused statement must not take the commits of others with it, so each entry gets a transaction of its own. */
+  async function writeOneByOne(group: readonly Entry[]) {
+    for (const [position, entry] of group.entries()) {
+      try {
+        settle([entry], await write(entry.statements))
+      } catch (error) {
+        if (faultOf(error) !== 'statement') return failAll(group.slice(position), error)
+        // A caller that waits gets its own refusal; a put has no caller, so its loss is everybody's to know.
+        if (entry.reject) {
+          durable = entry.sequence
+          entry.reject(error)
+          release()
+        } else announce(unwritable(error), entry.sequence)
+      }
+    }
+  }
+
+  function failAll(group: readonly Entry[], cause: unknown) {
+    const error = unwritable(cause)
+    const lost = [...group, ...entries]
+    entries = []
+    announce(error, queued)
+    for (const entry of lost) entry.reject?.(error)
+  }
+
+  /** `sequence` is the last entry that is settled now, be it by its loss. */
+  function announce(error: GatewayError, sequence: number) {
+    const dropped = waiters
+    waiters = []
+    durable = sequence
+    for (const waiter of dropped) waiter.fail?.(error)
+    for (const listener of [...listeners]) listener(error)
+  }
+
+  const unwritable = (cause: unknown) =>
+    new GatewayError(
+      'storage_unavailable',
+      'The database does not take writes. Check the disk space and the permissions of the data folder, or the database server',
+      { cause },
+    )
+
+  return {
+    commit(statements) {
+      if (closing) return Promise.reject(unwritable(new Error('the write queue is closed')))
+      return new Promise((resolve, reject) => enqueue({ statements, resolve, reject }))
+    },
+    put(statements) {
+      if (closing) announce(unwritable(new Error('the write queue is closed')), durable)
+      else if (statements.length > 0) enqueue({ statements })
+    },
+    after(ready) {
+      if (queued === durable) {
+        ready()
+        return () => {}
+      }
+      const waiter = { sequence: queued, ready }
+      waiters.push(waiter)
+      return () => {
+        waiters = waiters.filter(other => other !== waiter)
+      }
+    },
+    settled() {
+      if (queued === durable) return Promise.resolve()
+      return new Promise((ready, fail) => waiters.push({ sequence: queued, ready, fail }))
+    },
+    onFailure(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async [Symbol.asyncDispose]() {
+      closing = true
+      await pumped
+    },
+  }
+}
