@@ -18,7 +18,9 @@ if (!script) {
 
 // The stamp is a copy of the lock file, so a pull that changes a dependency installs again and nothing else does.
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
-  console.error('Installing the locked dependencies (npm ci); this happens once per change of package-lock.json …')
+  console.error(
+    'Installing the locked dependencies (npm ci); this happens once per change of package-lock.json …',
+  )
   const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
@@ -31,16 +33,28 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   writeFileSync(stamp, lock)
 }
 
-// Without an optional Node package for this platform `.bin/node` is absent; the guard in the script then names the fault.
+// A platform without a Node package in the lock file has no `.bin/node`; then the machine's own must be new enough.
 const bin = join(modules, '.bin')
 const pinned = join(bin, process.platform === 'win32' ? 'node.cmd' : 'node')
+const OLDEST_NODE = 26
+if (!existsSync(pinned) && Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
+  console.error(
+    `Wharf needs Node ${OLDEST_NODE}, and npm has none for ${process.platform} ${process.arch}. ` +
+      `This is Node ${process.versions.node}: install Node ${OLDEST_NODE} (https://nodejs.org) and run the command again.`,
+  )
+  process.exit(1)
+}
 const node = existsSync(pinned) ? pinned : process.execPath
-const child = spawn(node, ['--disable-sigusr1', '--disable-warning=ExperimentalWarning', join(root, script), ...args], {
-  cwd: process.cwd(),
-  stdio: 'inherit',
-  env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` },
-  shell: process.platform === 'win32',
-})
+const child = spawn(
+  node,
+  ['--disable-sigusr1', '--disable-warning=ExperimentalWarning', join(root, script), ...args],
+  {
+    cwd: process.cwd(),
+    stdio: 'inherit',
+    env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` },
+    shell: process.platform === 'win32',
+  },
+)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 child.on('error', error => {
   console.error(`Could not start Node from ${node}: ${error.message}`)

@@ -1,0 +1,178 @@
+// Every setting of the gateway: one row each with its name, its schema, its default and what it is for. Read once, at start;
+// all faults are reported together. Names are OpenWA's where it has them.
+import { fileURLToPath } from 'node:url'
+import * as v from 'valibot'
+import { GatewayError } from '../src/contract/errors.ts'
+import { tiers } from '../src/contract/plugin-view.ts'
+import { isKey } from './store/encryption-key.ts'
+
+const flag = v.pipe(
+  v.picklist(['true', 'false', '1', '0'], 'must be true or false'),
+  v.transform(text => text === 'true' || text === '1'),
+)
+const number = (min: number, max: number) =>
+  v.pipe(
+    v.string(),
+    v.regex(/^\d{1,12}$/, 'must be a whole number'),
+    v.transform(Number),
+    v.minValue(min, `must be at least ${min}`),
+    v.maxValue(max, `must be at most ${max}`),
+  )
+const list = v.pipe(
+  v.string(),
+  v.transform(text =>
+    text
+      .split(',')
+      .map(part => part.trim())
+      .filter(part => part !== ''),
+  ),
+)
+const url = (...protocols: string[]) =>
+  v.pipe(
+    v.string(),
+    v.check(
+      text => URL.canParse(text) && protocols.includes(new URL(text).protocol),
+      `must be a ${protocols.join(' or ')} URL`,
+    ),
+  )
+const port = number(0, 65_535)
+
+/** What the documentation prints of each row: `npm start -- --settings`. */
+export const settingsTable = {
+  DATA_DIR: {
+    schema: v.string(),
+    fallback: 'data',
+    about: 'folder of the database, the keys and the plugins',
+  },
+  HOST: { schema: v.string(), fallback: '127.0.0.1', about: 'address the API listens on; 0.0.0.0 for all' },
+  PORT: { schema: port, fallback: '2785', about: 'port of the API; 0 takes a free one' },
+  BASE_URL: { schema: url('http:', 'https:'), fallback: null, about: 'address that others reach the API by' },
+  LOG_LEVEL: {
+    schema: v.picklist(
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      'must be a log level, as info',
+    ),
+    fallback: 'info',
+    about: 'least level that is logged',
+  },
+  NODE_ENV: {
+    schema: v.string(),
+    fallback: 'development',
+    about: 'production hides details of refused input',
+  },
+  DATABASE_URL: {
+    schema: url('file:', 'libsql:', 'http:', 'https:'),
+    fallback: null,
+    about: 'a libsql server in place of the file in DATA_DIR',
+  },
+  DATABASE_AUTH_TOKEN: { schema: v.string(), fallback: null, about: 'token of that server' },
+  ENCRYPTION_KEY: {
+    schema: v.pipe(v.string(), v.check(isKey, 'must be 64 hex characters')),
+    fallback: null,
+    about: 'key of the secrets in the database; else made in DATA_DIR/encryption.key',
+  },
+  WHATSAPP_URL: {
+    schema: url('ws:', 'wss:'),
+    fallback: 'wss://web.whatsapp.com/ws/chat',
+    about: 'where the sockets connect; another address is for tests',
+  },
+  ENGINE_TOKEN: {
+    schema: v.pipe(v.string(), v.minLength(32, 'must be at least 32 characters')),
+    fallback: null,
+    about: 'opens the engine port for an API at the edge',
+  },
+  ENGINE_HOST: { schema: v.string(), fallback: '127.0.0.1', about: 'address of the engine port' },
+  ENGINE_PORT: { schema: port, fallback: '2786', about: 'the engine port; only with ENGINE_TOKEN' },
+  API_MASTER_KEY: {
+    schema: v.pipe(v.string(), v.minLength(16, 'must be at least 16 characters'), v.maxLength(256)),
+    fallback: null,
+    about: 'first admin key, in place of a generated one',
+  },
+  API_KEY_PEPPER: { schema: v.string(), fallback: null, about: 'mixed into the hash of API keys' },
+  BODY_SIZE_LIMIT: {
+    schema: number(1_024, 1_073_741_824),
+    fallback: '26214400',
+    about: 'largest request body, in bytes',
+  },
+  TRUST_PROXY: {
+    schema: list,
+    fallback: '',
+    about: 'proxies whose X-Forwarded-For counts, as addresses or ranges',
+  },
+  CORS_ORIGINS: { schema: list, fallback: '', about: 'origins that browsers may call the API from' },
+  RATE_LIMIT_SHORT_TTL: { schema: number(1, 86_400_000), fallback: '1000', about: 'short window, ms' },
+  RATE_LIMIT_SHORT_LIMIT: {
+    schema: number(1, 1e9),
+    fallback: '10',
+    about: 'requests per address and route in it',
+  },
+  RATE_LIMIT_MEDIUM_TTL: { schema: number(1, 86_400_000), fallback: '60000', about: 'medium window, ms' },
+  RATE_LIMIT_MEDIUM_LIMIT: {
+    schema: number(1, 1e9),
+    fallback: '100',
+    about: 'requests per address and route in it',
+  },
+  RATE_LIMIT_LONG_TTL: { schema: number(1, 86_400_000), fallback: '3600000', about: 'long window, ms' },
+  RATE_LIMIT_LONG_LIMIT: {
+    schema: number(1, 1e9),
+    fallback: '1000',
+    about: 'requests per address and route in it',
+  },
+  SSRF_ALLOWED_HOSTS: {
+    schema: list,
+    fallback: '',
+    about: 'hosts on private addresses that may be reached, as name or name:port',
+  },
+  PLUGIN_INSTALL_REQUIRE_PIN: {
+    schema: flag,
+    fallback: null,
+    about: 'whether a plugin URL must carry #sha256=; by default in production only',
+  },
+  PLUGIN_TIER: {
+    schema: v.picklist(tiers, `must be one of ${tiers.join(', ')}`),
+    fallback: 'process',
+    about: 'where plugins run',
+  },
+  MAX_SESSIONS: { schema: number(1, 10_000), fallback: '250', about: 'sessions that may run at once' },
+  SHUTDOWN_GRACE_MS: { schema: number(0, 600_000), fallback: '15000', about: 'time to end in after SIGTERM' },
+} as const satisfies Record<
+  string,
+  { schema: v.GenericSchema<string, unknown>; fallback: string | null; about: string }
+>
+
+type Table = typeof settingsTable
+type Value<K extends keyof Table> =
+  | v.InferOutput<Table[K]['schema']>
+  | (Table[K]['fallback'] extends null ? null : never)
+export type Settings = { readonly [K in keyof Table]: Value<K> }
+
+/**
+ * The settings from an environment. An empty value counts as not set. Throws `settings_invalid` with every fault, each
+ * naming the setting and what it must be; values are not repeated, as some are secrets.
+ */
+export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  const settings: Record<string, unknown> = {}
+  const faults: string[] = []
+  for (const [name, { schema, fallback }] of Object.entries(settingsTable)) {
+    const text = env[name] || fallback
+    if (text === null) {
+      settings[name] = null
+      continue
+    }
+    const parsed = v.safeParse(schema, text)
+    if (parsed.success) settings[name] = parsed.output
+    else faults.push(`${name} ${parsed.issues[0].message}`)
+  }
+  if (faults.length > 0)
+    throw new GatewayError(
+      'settings_invalid',
+      `Wharf does not start, since settings are wrong: ${faults.join('; ')}.`,
+      {
+        details: { faults },
+      },
+    )
+  return settings as Settings
+}
+
+/** The version of this gateway, from its package.json. */
+export const PACKAGE_JSON = fileURLToPath(new URL('../package.json', import.meta.url))

@@ -1,0 +1,108 @@
+// Who may import whom (ARCHITECTURE.md, "Layers"). The rule that a line breaks is named in the failure.
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+interface Layer {
+  files: RegExp
+  /** Modules of the project, as paths from its root, that these files may import besides their own layer. */
+  project: RegExp
+  /** Packages and built-ins. */
+  packages: RegExp
+}
+
+/** First match counts. Tests may reach further than the code beside them. */
+const layers: readonly Layer[] = [
+  { files: /^plugins\/[^/]+\//, project: /^src\/contract\/plugin\.ts$/, packages: /^node:(buffer|crypto)$/ },
+  { files: /^src\/contract\//, project: /^src\/contract\//, packages: /^valibot$/ },
+  {
+    files: /^src\/db\//,
+    project: /^src\/(contract|db)\//,
+    packages: /^(valibot|drizzle-orm(\/sqlite-core)?)$/,
+  },
+  { files: /^src\/webhooks\//, project: /^src\/(contract|db|webhooks)\//, packages: /^valibot$/ },
+  {
+    files: /^src\/(api|engine-client)\//,
+    project: /^src\/(contract|db|webhooks|api|engine-client)\//,
+    packages: /^(valibot|hono(\/.+)?|@valibot\/to-json-schema|drizzle-orm)$/,
+  },
+  {
+    files: /^src\/edge\//,
+    project: /^src\//,
+    packages: /^(hono|valibot|drizzle-orm\/.+|@libsql\/client\/web)$/,
+  },
+  { files: /^engine-node\/main\.ts$/, project: /./, packages: /./ },
+  // The guest runs inside a plugin's process: it must need nothing of the host.
+  {
+    files: /^engine-node\/guest\//,
+    project: /^(engine-node\/guest|src\/contract)\//,
+    packages: /^node:(async_hooks|module|net|fs|stream|url|util|buffer|path)$/,
+  },
+  {
+    files: /^engine-node\/sessions\//,
+    project: /^(src|engine-node)\//,
+    packages: /^(node:.+|valibot|drizzle-orm|baileys|qrcode|pino|undici)$/,
+  },
+  {
+    files: /^engine-node\/store\//,
+    project: /^(src|engine-node)\//,
+    packages: /^(node:.+|valibot|drizzle-orm(\/.+)?|@libsql\/client)$/,
+  },
+  {
+    files: /^engine-node\/tiers\//,
+    project: /^(src|engine-node)\//,
+    packages: /^(node:.+|valibot|esbuild)$/,
+  },
+  { files: /^engine-node\/net\//, project: /^(src|engine-node)\//, packages: /^(node:.+|valibot|undici)$/ },
+  {
+    files: /^engine-node\/server\.ts$/,
+    project: /^(src|engine-node)\//,
+    packages: /^(node:.+|valibot|hono(\/.+)?|@hono\/node-server(\/.+)?)$/,
+  },
+  { files: /^engine-node\/log\.ts$/, project: /^src\//, packages: /^pino$/ },
+  {
+    files: /^engine-node\//,
+    project: /^(src|engine-node)\//,
+    packages: /^(node:.+|valibot|drizzle-orm|jszip|qrcode)$/,
+  },
+]
+
+function sourcesUnder(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .map(file => `${folder}/${file}`.replaceAll('\\', '/'))
+    .filter(file => file.endsWith('.ts') && !file.endsWith('.test.ts') && !file.endsWith('.d.ts'))
+}
+
+/** Specifiers of static imports, re-exports and `import()`; a computed `import()` counts as the specifier `*`. */
+function importsOf(source: string): string[] {
+  const code = source.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$/gm, '')
+  const fixed = [...code.matchAll(/(?:from\s*|import\s*\(?\s*|require\s*\(\s*)(['"])([^'"\n]+)\1/g)].map(
+    match => match[2] ?? '',
+  )
+  return /\bimport\(\s*[^'"\s]/.test(code) ? [...fixed, '*'] : fixed
+}
+
+const sources = ['src', 'engine-node', 'plugins'].flatMap(sourcesUnder)
+
+describe('layers', () => {
+  it('reads imports of every form', () => {
+    const source = `import a from 'a'\nimport type { B } from "b"\nexport * from 'c'\nawait import('d')\nimport 'e'\n// from 'f'\nimport(x)`
+    expect(importsOf(source)).toEqual(['a', 'b', 'c', 'd', 'e', '*'])
+  })
+
+  it('finds the project', () => expect(sources.length).toBeGreaterThan(20))
+
+  it.each(sources)('%s keeps to its layer', file => {
+    const layer = layers.find(({ files }) => files.test(file))
+    expect(layer, `no layer has a rule for ${file}`).toBeDefined()
+    const broken = importsOf(readFileSync(join(root, file), 'utf8')).filter(specifier => {
+      if (!specifier.startsWith('.')) return !layer?.packages.test(specifier)
+      const target = relative(root, resolve(root, dirname(file), specifier)).replaceAll('\\', '/')
+      return dirname(target) !== dirname(file) && !layer?.project.test(target)
+    })
+    expect(broken, `${file} may not import these`).toEqual([])
+  })
+})
