@@ -1,0 +1,111 @@
+// A phone's Signal identity: its keys, its sessions, encryption and decryption. Knows no stanzas and no accounts.
+import { randomBytes } from 'node:crypto'
+import {
+  Curve,
+  generateRegistrationId,
+  generateSignalPubKey,
+  type KeyPair,
+  proto,
+  signedKeyPair,
+  unpadRandomMax16,
+  writeRandomPadMax16,
+} from 'baileys'
+import { ProtocolAddress, SessionBuilder, SessionCipher, type SessionRecord } from 'libsignal'
+import type { KeyBundle } from './key-bundle.ts'
+import { toSignalBundle } from './key-bundle.ts'
+
+/** A device on the other side: always the phone number of its account, however a stanza addressed it. */
+export interface Peer {
+  readonly user: string
+  readonly device: number
+}
+
+export type Encryption = 'pkmsg' | 'msg'
+
+export interface Ciphertext {
+  readonly type: Encryption
+  readonly body: Buffer
+}
+
+export interface SimDevice {
+  readonly registrationId: number
+  readonly identity: KeyPair
+  /** Publishes the keys for one stranger, with a one-time key never given before. */
+  takeBundle(): KeyBundle
+  /** Encrypts; `takeBundle` is asked for the peer's keys when there is no session yet. */
+  encrypt(to: Peer, message: proto.IMessage, takeBundle: () => KeyBundle): Promise<Ciphertext>
+  /** Decrypts, or throws as a phone that lacks the session would. */
+  decrypt(from: Peer, type: string, body: Uint8Array): Promise<proto.Message>
+  /** Loses the session: what the peer still sends on it cannot be read. */
+  forget(peer: Peer): void
+}
+
+const asSignalPair = (pair: KeyPair) => ({
+  privKey: Buffer.from(pair.private),
+  pubKey: Buffer.from(pair.public),
+})
+
+/** Makes a device with fresh keys. */
+export function createSimDevice(): SimDevice {
+  const identity = Curve.generateKeyPair()
+  const registrationId = generateRegistrationId() || 1
+  const signed = signedKeyPair(identity, 1)
+  const preKeys = new Map<number, KeyPair>()
+  const sessions = new Map<string, SessionRecord>()
+  let nextPreKeyId = 1
+  // libsignal serialises its work in one process-wide map keyed by address. A name of its own keeps this device
+  // out of the queues of the client under test, which often runs in the same process.
+  const prefix = `sim${randomBytes(6).toString('hex')}`
+  const addressOf = ({ user, device }: Peer) => new ProtocolAddress(`${prefix}_${user}`, device)
+
+  const storage = {
+    loadSession: async (id: string) => sessions.get(id),
+    storeSession: async (id: string, session: SessionRecord) => void sessions.set(id, session),
+    isTrustedIdentity: () => true,
+    loadPreKey: async (id: number | string) => {
+      const pair = preKeys.get(Number(id))
+      return pair && asSignalPair(pair)
+    },
+    removePreKey: (id: number) => void preKeys.delete(Number(id)),
+    loadSignedPreKey: () => asSignalPair(signed.keyPair),
+    getOurRegistrationId: () => registrationId,
+    getOurIdentity: () => ({
+      privKey: Buffer.from(identity.private),
+      pubKey: Buffer.from(generateSignalPubKey(identity.public)),
+    }),
+  }
+
+  return {
+    registrationId,
+    identity,
+    takeBundle() {
+      const preKey = Curve.generateKeyPair()
+      const id = nextPreKeyId++
+      preKeys.set(id, preKey)
+      return {
+        registrationId,
+        identity: identity.public,
+        signedPreKey: { id: signed.keyId, key: signed.keyPair.public, signature: signed.signature },
+        preKey: { id, key: preKey.public },
+      }
+    },
+    async encrypt(to, message, takeBundle) {
+      const address = addressOf(to)
+      if (!sessions.get(address.toString())?.haveOpenSession()) {
+        await new SessionBuilder(storage, address).initOutgoing(toSignalBundle(takeBundle()))
+      }
+      const padded = writeRandomPadMax16(proto.Message.encode(message).finish())
+      const { type, body } = await new SessionCipher(storage, address).encrypt(padded)
+      return { type: type === 3 ? 'pkmsg' : 'msg', body: Buffer.from(body, 'binary') }
+    },
+    async decrypt(from, type, body) {
+      const cipher = new SessionCipher(storage, addressOf(from))
+      const padded =
+        type === 'pkmsg'
+          ? await cipher.decryptPreKeyWhisperMessage(Buffer.from(body))
+          : await cipher.decryptWhisperMessage(Buffer.from(body))
+      return proto.Message.decode(unpadRandomMax16(padded))
+    },
+    forget: peer => void sessions.delete(addressOf(peer).toString()),
+  }
+}

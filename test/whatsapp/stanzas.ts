@@ -1,0 +1,48 @@
+// Which part of the server takes which stanza of a logged-in device; a row per tag.
+import type { BinaryNode } from 'baileys'
+import type { Companion } from './companion.ts'
+import type { Connection } from './connection.ts'
+import { node } from './nodes.ts'
+import type { Post } from './post.ts'
+import type { Relay } from './relay.ts'
+
+interface Deps {
+  readonly iq: (connection: Connection, stanza: BinaryNode) => Promise<void>
+  readonly relay: Relay
+  readonly post: Post
+  surprise(what: string): void
+}
+
+type Handler = (connection: Connection, companion: Companion, stanza: BinaryNode) => void | Promise<void>
+
+/** Makes the function every stanza goes through. */
+export function createStanzas({ iq, relay, post, surprise }: Deps) {
+  const ignore: Handler = () => {}
+
+  const acknowledge = (connection: Connection, { tag, attrs: { id, to, type, participant } }: BinaryNode) =>
+    connection.send(node('ack', { class: tag, id, from: to, type, participant }))
+
+  const handlers: Readonly<Record<string, Handler>> = {
+    message: relay.onMessage,
+    receipt(connection, companion, stanza) {
+      acknowledge(connection, stanza)
+      companion.queue.settle(stanza)
+      if (stanza.attrs.type === 'retry') return post.sendAgain(companion, stanza)
+    },
+    ack: (_connection, companion, stanza) => companion.queue.settle(stanza),
+    call: (connection, _companion, stanza) => acknowledge(connection, stanza),
+    presence(_connection, { account, id }, { attrs }) {
+      if (attrs.name) account.milestones.add({ device: id, reached: 'synced' })
+    },
+    chatstate: ignore,
+    ib: ignore,
+  }
+
+  return async (connection: Connection, stanza: BinaryNode): Promise<void> => {
+    if (stanza.tag === 'iq') return iq(connection, stanza)
+    const handler = handlers[stanza.tag]
+    if (!handler) return surprise(`unknown stanza <${stanza.tag}>`)
+    // A device that is being paired says little else than queries, and nothing of it matters.
+    if (connection.companion) await handler(connection, connection.companion, stanza)
+  }
+}
