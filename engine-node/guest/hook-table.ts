@@ -1,0 +1,90 @@
+// The plugin's handlers. For the host they are one per event, at the plugin's lowest priority; among themselves they keep
+// their own order, and one that throws does not stop the others.
+import { DEFAULT_PRIORITY, isHookName } from '../../src/contract/hooks.ts'
+import { errorText } from './error-text.ts'
+
+/** As much of HookContext as every event has. */
+export interface GuestHookContext {
+  event: string
+  data: unknown
+  sessionId?: string
+  timestamp: Date
+  source: string
+}
+
+/** Null for "go on, nothing changed": the common answer is the smallest frame. */
+export type GuestAnswer = { continue: boolean; data?: unknown; error?: string } | null
+
+export type GuestHandler = (context: GuestHookContext) => unknown
+
+export interface HookTableDeps {
+  subscribe(event: string, priority: number): void
+  warn(text: string): void
+  /** A handler threw. */
+  failed(event: string, thrown: unknown): void
+}
+
+export interface HookTable {
+  register(event: unknown, handler: unknown, priority: unknown): void
+  run(context: GuestHookContext): Promise<GuestAnswer>
+}
+
+export function createHookTable({ subscribe, warn, failed }: HookTableDeps): HookTable {
+  const slots = new Map<string, { priority: number; handler: GuestHandler }[]>()
+  const warned = new Set<string>()
+
+  return {
+    register(event, handler, priority) {
+      if (typeof event !== 'string' || typeof handler !== 'function')
+        throw new TypeError('registerHook(event, handler, priority) takes a name and a function')
+      if (!isHookName(event)) {
+        if (!warned.has(event))
+          warn(`There is no hook named ${JSON.stringify(event)}: its handlers are never called`)
+        warned.add(event)
+        return
+      }
+      const handlers = slots.get(event) ?? []
+      const lowest = handlers[0]?.priority
+      const entry = {
+        priority: typeof priority === 'number' && Number.isFinite(priority) ? priority : DEFAULT_PRIORITY,
+        handler: handler as GuestHandler,
+      }
+      // Sorting is stable, so ties stay in the order of registration.
+      slots.set(
+        event,
+        [...handlers, entry].sort((a, b) => a.priority - b.priority),
+      )
+      if (lowest === undefined || entry.priority < lowest) subscribe(event, entry.priority)
+    },
+    async run(context) {
+      let error: string | undefined
+      let changed = false
+      let goesOn = true
+      for (const { handler } of slots.get(context.event) ?? []) {
+        let answer: { continue?: unknown; data?: unknown } | null | undefined
+        try {
+          answer = (await handler(context)) as typeof answer
+        } catch (thrown) {
+          error ??= errorText(thrown)
+          failed(context.event, thrown)
+          continue
+        }
+        if (typeof answer !== 'object' || answer === null) continue
+        if (answer.data !== undefined) {
+          changed = true
+          context = { ...context, data: answer.data }
+        }
+        if (answer.continue === false) {
+          goesOn = false
+          break
+        }
+      }
+      if (goesOn && !changed && error === undefined) return null
+      return {
+        continue: goesOn,
+        ...(changed ? { data: context.data } : {}),
+        ...(error === undefined ? {} : { error }),
+      }
+    },
+  }
+}

@@ -1,0 +1,39 @@
+// Entry of the guest process: everything it has is descriptor 3. It is bundled into one file (tiers/guest-bundle.ts).
+import { Socket } from 'node:net'
+import { capabilities, SEND_TIMEOUT_MS } from '../../src/contract/capabilities.ts'
+import { GatewayError } from '../../src/contract/errors.ts'
+import { createClock } from '../clock.ts'
+import { decodeTrustedFrame } from '../rpc/frame-codec.ts'
+import { createStreamChannel } from '../rpc/stream-channel.ts'
+import { loadPlugin } from './load-plugin.ts'
+import { createRuntime } from './runtime.ts'
+import { createScopeStorage } from './scope.ts'
+
+/** The descriptor that the host opened for frames. */
+const FRAMES = 3
+
+const channel = createStreamChannel({
+  stream: new Socket({ fd: FRAMES, readable: true, writable: true }),
+  decode: decodeTrustedFrame,
+  ended: () => new GatewayError('channel_closed', 'The host closed the channel'),
+})
+const { logger } = createRuntime({
+  channel,
+  clock: createClock(),
+  scopes: createScopeStorage(),
+  load: loadPlugin,
+  verbs: Object.keys(capabilities),
+  // The host has a deadline for each verb; this one only keeps a promise from waiting for ever.
+  callTimeoutMs: 2 * SEND_TIMEOUT_MS,
+})
+// bubblewrap sets it; a plugin has the environment that the host chose, and nothing else.
+delete process.env.PWD
+
+const exit = process.exit.bind(process)
+void channel.closed.then(() => exit(0))
+
+// Detached work that fails is common in plugins and harmless to others; Node would end the process for it.
+process.on('unhandledRejection', reason => logger.error('A promise was rejected and nobody listened', reason))
+// The host stops reading output above a bound; a plugin that prints on must not die of it.
+process.stdout.on('error', () => {})
+process.stderr.on('error', () => {})

@@ -1,0 +1,53 @@
+// The command line of bubblewrap for one guest: a root of nothing, with Node, its libraries, the runtime and the package in it.
+
+/** Where things are inside. The host's own paths are visible nowhere. */
+export const INSIDE = { node: '/node', guestFile: '/guest/guest.cjs', packageDir: '/plugin' } as const
+
+export interface Sandbox {
+  /** Path of the bwrap binary. */
+  bwrap: string
+  /** Shared libraries of the Node binary, as its loader names them. */
+  libraries: readonly string[]
+}
+
+export interface Mounts {
+  nodePath: string
+  /** Null for the probe, which runs Node alone. */
+  guestFile: string | null
+  packageDir: string | null
+}
+
+/**
+ * Arguments up to and with `--`; the command inside follows. All namespaces are its own, so there is no network, no
+ * process and no user of the host; it dies with the gateway. No `--clearenv`: the environment is empty already, and older
+ * versions do not know the option.
+ */
+export function bubblewrapArguments({ libraries }: Sandbox, mounts: Mounts): string[] {
+  const bind = (from: string, to: string) => ['--ro-bind', from, to]
+  return [
+    '--unshare-all',
+    '--die-with-parent',
+    '--new-session',
+    ...['--cap-drop', 'ALL'],
+    ...['--hostname', 'plugin'],
+    ...libraries.flatMap(path => bind(path, path)),
+    ...['--proc', '/proc'],
+    ...['--dev', '/dev'],
+    ...bind(mounts.nodePath, INSIDE.node),
+    ...(mounts.guestFile === null ? [] : bind(mounts.guestFile, INSIDE.guestFile)),
+    ...(mounts.packageDir === null ? [] : bind(mounts.packageDir, INSIDE.packageDir)),
+    ...['--remount-ro', '/'],
+    ...['--chdir', '/'],
+    '--',
+  ]
+}
+
+/** The libraries in what the dynamic loader prints: `name => /path (0x…)`, or the loader's own `/path (0x…)`. */
+export function parseLibraries(listing: string): string[] {
+  const paths = new Set<string>()
+  for (const line of listing.split('\n')) {
+    const match = /^\s*(?:\S+ => )?(\/\S+) \(0x[0-9a-f]+\)$/.exec(line)
+    if (match?.[1] !== undefined) paths.add(match[1])
+  }
+  return [...paths]
+}
