@@ -1,0 +1,150 @@
+// Credentials and Signal keys of one session: answered from memory, written through to the queue, sealed in the database.
+// What cannot be read is never replaced by a new identity.
+import { type AuthenticationCreds, type AuthenticationState, BufferJSON, initAuthCreds, proto } from 'baileys'
+import * as v from 'valibot'
+import { GatewayError } from '../../src/contract/errors.ts'
+import {
+  authKeysOf,
+  CREDS,
+  deleteAuthKey,
+  deleteAuthKeys,
+  REVOKED,
+  setAuthKey,
+} from '../../src/db/auth-keys.ts'
+import type { Db, Statement } from '../../src/db/db.ts'
+import { deleteJournal } from '../../src/db/decrypt-journal.ts'
+import type { Sealer } from '../store/sealer.ts'
+import type { WriteQueue } from '../store/write-queue.ts'
+import { type AddressBook, createAddressBook } from './people.ts'
+
+export interface AuthStore {
+  readonly state: AuthenticationState
+  /** The pairs of phone and lid that this identity has learnt. */
+  readonly book: AddressBook
+  /** Queues the credentials as they are now; to be called on every `creds.update`. */
+  saveCreds(): void
+  /** Whatever a dead socket still writes is void from here on: the next one starts from the database. */
+  close(): void
+}
+
+type Keys = AuthenticationState['keys']
+
+const Pair = v.object({ public: v.instance(Uint8Array), private: v.instance(Uint8Array) })
+
+/** What every version of the credentials has; the rest is Baileys' business. */
+const Creds = v.looseObject({
+  noiseKey: Pair,
+  signedIdentityKey: Pair,
+  signedPreKey: v.looseObject({ keyPair: Pair, keyId: v.number() }),
+  registrationId: v.number(),
+  advSecretKey: v.string(),
+})
+
+/**
+ * Loads a session's keys. `wasPaired` says that the session has had an identity. Rejects with `credentials_unreadable`
+ * when a row does not open or the credentials are missing though they were there: another identity in their place would
+ * unlink the phone for good.
+ */
+export async function loadAuthStore(deps: {
+  db: Db
+  queue: Pick<WriteQueue, 'put'>
+  sealer: Sealer
+  sessionId: string
+  wasPaired: boolean
+}): Promise<AuthStore> {
+  const { db, queue, sealer, sessionId, wasPaired } = deps
+  const contextOf = (type: string, keyId: string) => sealContext(sessionId, type, keyId)
+  const memory = new Map<string, Map<string, unknown>>()
+  const typed = (type: string) => {
+    const known = memory.get(type) ?? new Map<string, unknown>()
+    memory.set(type, known)
+    return known
+  }
+
+  const rows = await authKeysOf(db, sessionId)
+  for (const { type, keyId, valueSealed } of rows) {
+    try {
+      const text = Buffer.from(sealer.open(valueSealed, contextOf(type, keyId))).toString()
+      typed(type).set(keyId, revived(type, JSON.parse(text, BufferJSON.reviver)))
+    } catch (cause) {
+      throw unreadable(`its entry ${type} cannot be read`, cause)
+    }
+  }
+  const stored = memory.get(CREDS)?.get('')
+  if (stored === undefined && (rows.length > 0 || wasPaired)) throw unreadable('they are missing')
+  if (stored !== undefined && !v.is(Creds, stored)) throw unreadable('they are incomplete')
+  const creds = (stored ?? initAuthCreds()) as AuthenticationCreds
+
+  let isClosed = false
+  const write = (type: string, keyId: string, value: unknown): Statement & { key: string } => {
+    const text = JSON.stringify(value, BufferJSON.replacer)
+    const valueSealed = sealer.seal(Buffer.from(text), contextOf(type, keyId))
+    return { ...setAuthKey(sessionId, { type, keyId, valueSealed }), key: contextOf(type, keyId) }
+  }
+
+  const keys: Keys = {
+    async get(type, ids) {
+      const known = typed(type)
+      const found: Record<string, unknown> = {}
+      for (const id of ids) if (known.has(id)) found[id] = known.get(id)
+      return found as Awaited<ReturnType<Keys['get']>> as never
+    },
+    async set(data) {
+      if (isClosed) return
+      const statements: (Statement & { key: string })[] = []
+      for (const [type, entries] of Object.entries(data)) {
+        const known = typed(type)
+        for (const [id, value] of Object.entries(entries ?? {})) {
+          if (value === null || value === undefined) {
+            known.delete(id)
+            statements.push({ ...deleteAuthKey(sessionId, type, id), key: contextOf(type, id) })
+          } else {
+            known.set(id, value)
+            statements.push(write(type, id, value))
+          }
+        }
+      }
+      queue.put(statements)
+    },
+  }
+
+  return {
+    state: { creds, keys },
+    book: createAddressBook(key => memory.get('lid-mapping')?.get(key)),
+    saveCreds() {
+      if (!isClosed) queue.put([write(CREDS, '', creds)])
+    },
+    close() {
+      isClosed = true
+    },
+  }
+}
+
+const sealContext = (sessionId: string, type: string, keyId: string) => `${sessionId}/${type}/${keyId}`
+
+/** Marks the stored identity as one that WhatsApp does not know any more; it stays until a person starts the session. */
+export const revocation = (sealer: Sealer, sessionId: string): Statement =>
+  setAuthKey(sessionId, {
+    type: REVOKED,
+    keyId: '',
+    valueSealed: sealer.seal(Buffer.from('{}'), sealContext(sessionId, REVOKED, '')),
+  })
+
+/** Gives the identity up, and with it what it has read: the next link is another device. */
+export const forgetting = (db: Db, sessionId: string): Statement[] => [
+  deleteAuthKeys(db, sessionId),
+  deleteJournal(db, sessionId),
+]
+
+/** Baileys wants this type as a message object; all others are plain values. */
+const revived = (type: string, value: unknown): unknown =>
+  type === 'app-state-sync-key' && typeof value === 'object' && value !== null
+    ? proto.Message.AppStateSyncKeyData.fromObject(value)
+    : value
+
+const unreadable = (what: string, cause?: unknown) =>
+  new GatewayError(
+    'credentials_unreadable',
+    `The stored credentials of this session cannot be used: ${what}. Restore the database and its encryption key from a backup, or delete the session and link the phone to a new one`,
+    { cause },
+  )

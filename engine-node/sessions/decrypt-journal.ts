@@ -1,0 +1,120 @@
+// Remembers what each ciphertext said, since it can be decrypted only once: when WhatsApp delivers it again, after a crash
+// or a lost receipt, the journal answers.
+import { createHash } from 'node:crypto'
+import type { SocketConfig } from 'baileys'
+import type { Db } from '../../src/db/db.ts'
+import {
+  insertJournalEntry,
+  journalEntry,
+  journalHashes,
+  pruneJournal,
+  touchJournalEntry,
+} from '../../src/db/decrypt-journal.ts'
+import type { Clock } from '../clock.ts'
+import type { Sealer } from '../store/sealer.ts'
+import type { WriteQueue } from '../store/write-queue.ts'
+
+type MakeRepository = SocketConfig['makeSignalRepository']
+
+export interface DecryptJournal {
+  /** The repository that Baileys decrypts with, with the journal before and behind it. */
+  wrap(make: MakeRepository): MakeRepository
+  /**
+   * Drops what is older than a redelivery can be. Only to be called on a connection that has been open for as long: a
+   * receipt that could not leave makes WhatsApp deliver again at the next login, however late that is.
+   */
+  prune(): void
+  /** Nothing is written from here on. */
+  close(): void
+}
+
+/**
+ * How long an entry stays while the connection is up. Its receipt left within seconds, and keep-alives since then have
+ * shown that the connection carried it; an hour is beyond every doubt.
+ */
+export const JOURNAL_AGE_MS = 60 * 60_000
+
+/** Plaintexts kept in memory, for a redelivery on a short interruption; older ones are read back from the database. */
+const MAX_RECENT = 256
+
+/** Loads what is known of one session. */
+export async function loadDecryptJournal(deps: {
+  db: Db
+  queue: Pick<WriteQueue, 'put'>
+  sealer: Sealer
+  clock: Clock
+  sessionId: string
+}): Promise<DecryptJournal> {
+  const { db, queue, sealer, clock, sessionId } = deps
+  const known = new Map((await journalHashes(db, sessionId)).map(({ hash, createdAt }) => [hash, createdAt]))
+  const recent = new Map<string, Uint8Array>()
+  const contextOf = (hash: string) => `${sessionId}/journal/${hash}`
+  let isClosed = false
+
+  function keep(hash: string, plaintext: Uint8Array) {
+    const now = clock.now()
+    known.set(hash, now)
+    recent.set(hash, plaintext)
+    for (const oldest of recent.keys()) {
+      if (recent.size <= MAX_RECENT) break
+      recent.delete(oldest)
+    }
+    const plaintextSealed = sealer.seal(plaintext, contextOf(hash))
+    queue.put([insertJournalEntry(sessionId, { hash, plaintextSealed, createdAt: now })])
+  }
+
+  async function remembered(hash: string): Promise<Uint8Array | null> {
+    if (!known.has(hash)) return null
+    const kept = recent.get(hash)
+    const sealed = kept ? null : await journalEntry(db, sessionId, hash)
+    const plaintext = kept ?? (sealed && sealer.open(sealed, contextOf(hash)))
+    if (!plaintext) return null
+    const now = clock.now()
+    // Last again in the map, which is in order of age.
+    known.delete(hash)
+    known.set(hash, now)
+    if (!isClosed) queue.put([touchJournalEntry(sessionId, hash, now)])
+    return plaintext
+  }
+
+  function journalled<A>(decrypt: (arg: A) => Promise<Uint8Array>, ciphertextOf: (arg: A) => Uint8Array) {
+    return async (arg: A): Promise<Uint8Array> => {
+      const hash = createHash('sha256').update(ciphertextOf(arg)).digest('base64')
+      const before = await remembered(hash)
+      if (before) return before
+      const plaintext = await decrypt(arg)
+      // Queued behind the ratchet step of the same decryption and in the same turn, so both are in one commit.
+      if (!isClosed) keep(hash, plaintext)
+      return plaintext
+    }
+  }
+
+  return {
+    wrap: make => (auth, logger, lookUp) => {
+      const repository = make(auth, logger, lookUp)
+      return {
+        ...repository,
+        decryptMessage: journalled(
+          repository.decryptMessage.bind(repository),
+          ({ ciphertext }) => ciphertext,
+        ),
+        decryptGroupMessage: journalled(repository.decryptGroupMessage.bind(repository), ({ msg }) => msg),
+      }
+    },
+    prune() {
+      if (isClosed) return
+      const before = clock.now() - JOURNAL_AGE_MS
+      let count = 0
+      for (const [hash, createdAt] of known) {
+        if (createdAt >= before) break
+        known.delete(hash)
+        recent.delete(hash)
+        count += 1
+      }
+      if (count > 0) queue.put([pruneJournal(sessionId, before)])
+    },
+    close() {
+      isClosed = true
+    },
+  }
+}

@@ -1,0 +1,40 @@
+import { proto } from 'baileys'
+import { describe, expect, it } from 'vitest'
+import { ackOf, receiptsOf, statusesOf } from './receipts.ts'
+
+const key = { id: 'A1', fromMe: true, remoteJid: '1@s.whatsapp.net' }
+
+describe('receipts', () => {
+  it.each([
+    ['DELIVERY_ACK', 'delivered'],
+    ['READ', 'read'],
+    ['PLAYED', 'read'],
+  ] as const)('reads %s as %s', (name, status) => {
+    const update = { status: proto.WebMessageInfo.Status[name] }
+    expect(statusesOf([{ key, update }])).toEqual([{ waMessageId: 'A1', status }])
+  })
+
+  it('leaves out what is not of own messages or not a receipt', () => {
+    const update = { status: proto.WebMessageInfo.Status.READ }
+    expect(statusesOf([{ key: { ...key, fromMe: false }, update }])).toEqual([])
+    expect(statusesOf([{ key, update: { message: {} } }])).toEqual([])
+    expect(statusesOf([{ key, update: { status: proto.WebMessageInfo.Status.ERROR } }])).toEqual([])
+  })
+
+  it('reads the receipts of group members', () => {
+    expect(receiptsOf([{ key, receipt: { userJid: '2', receiptTimestamp: 1 } }])).toEqual([
+      { waMessageId: 'A1', status: 'delivered' },
+    ])
+    expect(receiptsOf([{ key, receipt: { userJid: '2', readTimestamp: 1 } }])).toEqual([
+      { waMessageId: 'A1', status: 'read' },
+    ])
+  })
+
+  it('reads acks and nacks', () => {
+    expect(ackOf({ tag: 'ack', attrs: { id: 'A1' } })).toEqual([{ waMessageId: 'A1', status: 'sent' }])
+    expect(ackOf({ tag: 'ack', attrs: { id: 'A1', error: '463' } })).toEqual([
+      { waMessageId: 'A1', status: 'failed', error: '463' },
+    ])
+    expect(ackOf({ tag: 'ack', attrs: {} })).toEqual([])
+  })
+})

@@ -1,0 +1,39 @@
+// What WhatsApp says of messages that this account sent: acks, nacks and receipts as one kind of update. Pure.
+import { type BinaryNode, type MessageUserReceiptUpdate, proto, type WAMessageUpdate } from 'baileys'
+import type { MessageStatus } from '../../src/contract/message.ts'
+
+export interface StatusUpdate {
+  waMessageId: string
+  status: MessageStatus
+  /** WhatsApp's code, for a message that it refused. */
+  error?: string
+}
+
+const { DELIVERY_ACK, READ, PLAYED } = proto.WebMessageInfo.Status
+const statuses = new Map<unknown, MessageStatus>([
+  [DELIVERY_ACK, 'delivered'],
+  [READ, 'read'],
+  [PLAYED, 'read'],
+])
+
+/** Of one contact. Sent and refused are not read from here: the ack says both, and sooner. */
+export function statusesOf(updates: WAMessageUpdate[]): StatusUpdate[] {
+  return updates.flatMap(({ key, update }) => {
+    const status = statuses.get(update.status)
+    return key.fromMe && key.id && status ? [{ waMessageId: key.id, status }] : []
+  })
+}
+
+/** Of a group: the first member who has it counts. */
+export function receiptsOf(receipts: MessageUserReceiptUpdate[]): StatusUpdate[] {
+  return receipts.flatMap(({ key, receipt }) => {
+    const status = receipt.readTimestamp ? 'read' : receipt.receiptTimestamp ? 'delivered' : null
+    return key.fromMe && key.id && status ? [{ waMessageId: key.id, status }] : []
+  })
+}
+
+/** The server's answer to a message. Baileys tells of refusals only. */
+export function ackOf({ attrs: { id, error } }: BinaryNode): StatusUpdate[] {
+  if (!id) return []
+  return [error ? { waMessageId: id, status: 'failed', error } : { waMessageId: id, status: 'sent' }]
+}

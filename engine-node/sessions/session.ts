@@ -1,0 +1,305 @@
+// One session's life: what an operator asks of it, what WhatsApp does to it, and the state that follows. Connections come
+// and go under it (link.ts); its row in the database follows it.
+import { GatewayError, toGatewayError } from '../../src/contract/errors.ts'
+import type { SessionId } from '../../src/contract/ids.ts'
+import { isRevoked } from '../../src/db/auth-keys.ts'
+import type { Statement } from '../../src/db/db.ts'
+import { deleteSession, type SessionRow, updateSession } from '../../src/db/sessions.ts'
+import { forgetting, revocation } from './auth-store.ts'
+import type { Inbound } from './inbound-port.ts'
+import type { ReceivedMessage } from './incoming.ts'
+import { userOf } from './jid.ts'
+import { type Identity, type Link, type LinkDeps, openLink } from './link.ts'
+import { createReconnect } from './reconnect.ts'
+import type { Cause, SessionNews } from './session-news.ts'
+
+export interface SessionDeps extends LinkDeps {
+  inbound: Inbound
+  news: SessionNews
+  /** [0, 1), for the jitter of reconnects. */
+  random: () => number
+}
+
+export interface RunningSession {
+  /** Its row as it will be once all that is queued is written. */
+  readonly row: SessionRow
+  readonly isRunning: boolean
+  /** The code to scan now, null while there is none. */
+  readonly qr: string | null
+  /** The connection, to send by. Throws `session_not_started`, or `session_not_ready` while there is no connection. */
+  link(): Link
+  start(): Promise<void>
+  /** Brings about what the database says was wanted, after a restart of the gateway. */
+  resume(): void
+  stop(): Promise<void>
+  logout(): Promise<void>
+  forceKill(): Promise<void>
+  remove(): Promise<void>
+  /** What is in memory may be ahead of the database: drop it and begin again from there. */
+  reload(error: GatewayError): void
+  /** Ends with the gateway; what the operator wants stays as it is. */
+  close(): Promise<void>
+}
+
+type Patch = Partial<Omit<SessionRow, 'id' | 'createdAt' | 'updatedAt'>>
+
+/** `lastActiveAt` is for people; a write for every message would be for nobody. */
+const ACTIVE_EVERY_MS = 60_000
+
+const notStarted = () => new GatewayError('session_not_started', 'Session is not started')
+
+export function createSession(deps: SessionDeps, stored: SessionRow): RunningSession {
+  const { db, queue, sealer, clock, log, random, inbound, news } = deps
+  const id = stored.id as SessionId
+  let row = stored
+  let reconnect = createReconnect({ clock, random, config: row.config })
+  let isRunning = false
+  /** A logout is under way: the close that it brings is not a lost connection. */
+  let isLeaving = false
+  let isRemoved = false
+  let link: Link | null = null
+  let qr: string | null = null
+  let readyAt: number | null = null
+  /** Which attempt counts; whatever an earlier one still tells is void. */
+  let attempt = 0
+  let last: Promise<unknown> = Promise.resolve()
+
+  /** One after the other: two operators may press at once. */
+  function exclusive<T>(run: () => Promise<T>): Promise<T> {
+    const result = last.then(run, run)
+    last = result
+    return result
+  }
+
+  function changed(patch: Patch, cause: Cause): Statement[] {
+    const stamped = { ...patch, updatedAt: clock.now() }
+    const before = row
+    row = { ...row, ...stamped }
+    return [updateSession(db, id, stamped), ...news.changed(before, row, cause)]
+  }
+  const note = (patch: Patch) => queue.put(changed(patch, 'whatsapp'))
+
+  const whoIs = ({ phoneId, lidId, pushName }: Identity) => ({
+    phone: phoneId && userOf(phoneId),
+    lid: lidId && userOf(lidId),
+    pushName: pushName ?? row.pushName,
+  })
+
+  /** Voids the attempt under way; returns its link, for the caller to close. */
+  function letGo(): Link | null {
+    attempt += 1
+    reconnect.cancel()
+    const old = link
+    link = null
+    qr = null
+    readyAt = null
+    return old
+  }
+
+  async function connect() {
+    letGo()?.kill()
+    const mine = attempt
+    const isMine = () => mine === attempt
+    if (row.status !== 'authenticating' && row.status !== 'initializing') note({ status: 'initializing' })
+    try {
+      // What the last connection wrote must be there to be read.
+      await queue.settled()
+      const opened = await openLink(
+        { ...deps, sessionId: id, wasPaired: row.phone !== null },
+        {
+          qr: text => isMine() && showQr(text),
+          paired: who => isMine() && onPaired(who),
+          ready: who => isMine() && onReady(who),
+          received: messages => isMine() && onReceived(messages),
+          status: updates => isMine() && inbound.settle(id, updates),
+          closed: code => isMine() && onClosed(code),
+        },
+      )
+      if (isMine()) link = opened
+      else opened.kill()
+    } catch (error) {
+      if (isMine()) onFailed(toGatewayError(error))
+    }
+  }
+
+  function showQr(text: string) {
+    qr = text
+    if (row.status !== 'qr_ready') note({ status: 'qr_ready' })
+    news.qr(row, text)
+  }
+
+  function onPaired(who: Identity) {
+    qr = null
+    note({ status: 'authenticating', ...whoIs(who) })
+  }
+
+  function onReady(who: Identity) {
+    const now = clock.now()
+    readyAt = now
+    note({ status: 'ready', ...whoIs(who), connectedAt: now, lastActiveAt: now, lastError: null })
+  }
+
+  function onReceived(messages: ReceivedMessage[]) {
+    inbound.receive(id, messages)
+    const now = clock.now()
+    if (now - (row.lastActiveAt ?? 0) < ACTIVE_EVERY_MS) return
+    const pushName = link?.identity()?.pushName ?? row.pushName
+    note({ lastActiveAt: now, pushName })
+  }
+
+  function onClosed(code: number | undefined) {
+    const isPaired = link?.identity() != null || row.phone !== null
+    const heldMs = readyAt === null ? 0 : clock.now() - readyAt
+    letGo()
+    if (isLeaving || !isRunning) return
+    const verdict = reconnect.judge({ code, isPaired, heldMs })
+    switch (verdict.action) {
+      case 'reconnect':
+        void connect()
+        return
+      case 'back-off':
+        note(retryLater(verdict.message, verdict.floorMs))
+        return
+      case 'stop':
+        isRunning = false
+        // Where a person is needed, a restart of the gateway brings nothing about.
+        note({
+          status: verdict.status,
+          lastError: verdict.message,
+          engineLoaded: false,
+          ...((verdict.revoked || !isPaired) && { desired: 'stopped' }),
+        })
+        if (verdict.revoked) queue.put([revocation(sealer, id)])
+    }
+  }
+
+  /** Sets the timer; gives what the row says meanwhile. */
+  function retryLater(why: string, floorMs = 0): Patch {
+    if (reconnect.later(() => void connect(), floorMs)) return { status: 'disconnected', lastError: why }
+    isRunning = false
+    return { status: 'failed', lastError: `${why}. Gave up after the configured tries`, engineLoaded: false }
+  }
+
+  function onFailed(error: GatewayError) {
+    log.error({ err: error, sessionId: id }, 'the connection could not be made')
+    if (error.code !== 'credentials_unreadable') return note(retryLater(error.message))
+    letGo()
+    isRunning = false
+    note({ status: 'failed', lastError: error.message, engineLoaded: false })
+  }
+
+  const forgetIdentity = () => [
+    ...forgetting(db, id),
+    ...changed({ phone: null, lid: null, pushName: null, connectedAt: null }, 'operator'),
+  ]
+
+  async function halt(patch: Patch, close: (old: Link) => unknown = old => old.end()) {
+    const wasRunning = isRunning
+    isRunning = false
+    reconnect.cancel()
+    // Not let go before it is closed: what still comes in must be stored, as its receipt may leave.
+    if (link) await close(link)
+    letGo()
+    await queue.commit(
+      changed(wasRunning ? { status: 'disconnected', engineLoaded: false, ...patch } : patch, 'operator'),
+    )
+  }
+
+  return {
+    get row() {
+      return row
+    },
+    get isRunning() {
+      return isRunning
+    },
+    get qr() {
+      return qr
+    },
+    link() {
+      if (!isRunning) throw notStarted()
+      if (link === null || row.status !== 'ready')
+        throw new GatewayError('session_not_ready', 'Session is not ready: it is connecting to WhatsApp')
+      return link
+    },
+    start: () =>
+      exclusive(async () => {
+        if (isRemoved) throw new GatewayError('not_found', `Session with id '${id}' not found`)
+        if (isRunning) throw new GatewayError('session_already_started', 'Session is already started')
+        const before = row
+        const first = (await isRevoked(db, id)) ? forgetIdentity() : []
+        const started = {
+          desired: 'running',
+          status: 'initializing',
+          engineLoaded: true,
+          lastError: null,
+        } as const
+        await queue.commit([...first, ...changed(started, 'operator')]).catch(error => {
+          row = before
+          throw error
+        })
+        isRunning = true
+        reconnect = createReconnect({ clock, random, config: row.config })
+        void connect()
+      }),
+    resume() {
+      // The operator may have been quicker.
+      if (isRunning || isRemoved || row.desired !== 'running') return
+      isRunning = true
+      note({ status: 'initializing', engineLoaded: true })
+      void connect()
+    },
+    stop: () => exclusive(() => halt({ desired: 'stopped' })),
+    logout: () =>
+      exclusive(async () => {
+        if (!isRunning) throw notStarted()
+        if (row.phone !== null) {
+          isLeaving = true
+          const connected = row.status === 'ready' ? link : null
+          try {
+            if (connected === null)
+              throw new GatewayError(
+                'session_logout_incomplete',
+                'There is no connection to WhatsApp, so it cannot be told. Try again when the session is ready, or unlink the device on the phone',
+              )
+            await connected.logout()
+          } catch (error) {
+            isLeaving = false
+            if (connected && link === null) note(retryLater('The connection ended during the logout'))
+            throw error
+          }
+        }
+        const old = letGo()
+        isRunning = false
+        isLeaving = false
+        old?.kill()
+        await queue.commit([
+          ...forgetIdentity(),
+          ...changed(
+            { status: 'disconnected', desired: 'stopped', engineLoaded: false, lastError: null },
+            'operator',
+          ),
+        ])
+      }),
+    // Not in the row of the others: it is for when one of them hangs.
+    async forceKill() {
+      if (!isRunning) throw notStarted()
+      await halt({ desired: 'stopped' }, old => old.kill())
+    },
+    remove: () =>
+      exclusive(async () => {
+        isRunning = false
+        isRemoved = true
+        // Whatever the old link wrote after this would refer to a row that is gone.
+        letGo()?.kill()
+        await queue.commit([deleteSession(db, id)])
+        news.deleted(row)
+      }),
+    reload(error) {
+      if (!isRunning || link === null) return
+      letGo()?.kill()
+      // If this fails as well it is told here again, and passes: there is no link any more.
+      note(retryLater(error.message))
+    },
+    close: () => exclusive(() => halt({})),
+  }
+}

@@ -1,0 +1,158 @@
+// All sessions of this engine: the API's methods on them, and their return after a restart of the gateway.
+import { toDataURL } from 'qrcode'
+import type { EngineHandlers } from '../../src/contract/engine.ts'
+import { GatewayError } from '../../src/contract/errors.ts'
+import type { SessionId } from '../../src/contract/ids.ts'
+import type { Session } from '../../src/contract/session.ts'
+import { isUniqueViolation } from '../../src/db/db.ts'
+import {
+  allSessions,
+  findSession,
+  insertSession,
+  type SessionRow,
+  toSession,
+  updateSession,
+} from '../../src/db/sessions.ts'
+import type { Link } from './link.ts'
+import { createSession, type RunningSession, type SessionDeps } from './session.ts'
+
+type SessionMethods = Pick<EngineHandlers, Extract<keyof EngineHandlers, `session.${string}`>>
+
+export interface Sessions extends AsyncDisposable {
+  readonly methods: SessionMethods
+  /** Starts what was running when the gateway went down. To be called once, before the API takes requests. */
+  restore(): Promise<void>
+  /** True for a session that runs, whether or not it is connected at this moment. */
+  isLive(sessionId: string): boolean
+  /** The connection of a session. Rejects with `not_found`, `session_not_started` or `session_not_ready`. */
+  link(sessionId: string): Promise<Link>
+}
+
+export interface SessionsDeps extends SessionDeps {
+  randomUuid: () => string
+  /** How many may run at once. */
+  maxSessions: number
+}
+
+/** Between two starts after a restart: a login costs some 40 ms of processor, and WhatsApp sees no stampede. */
+const RESTORE_EVERY_MS = 100
+
+const notFound = (id: string) => new GatewayError('not_found', `Session with id '${id}' not found`)
+
+export function createSessions(deps: SessionsDeps): Sessions {
+  const { db, queue, clock, log, randomUuid, maxSessions } = deps
+  const known = new Map<string, RunningSession>()
+  const undos: (() => void)[] = []
+  undos.push(
+    queue.onFailure(error => {
+      log.error({ err: error }, 'writes were lost, sessions begin again from the database')
+      for (const session of known.values()) session.reload(error)
+    }),
+  )
+
+  function adopt(row: SessionRow): RunningSession {
+    const session = known.get(row.id) ?? createSession(deps, row)
+    known.set(row.id, session)
+    return session
+  }
+
+  async function find(id: string): Promise<RunningSession> {
+    const session = known.get(id)
+    if (session) return session
+    const row = await findSession(db, id)
+    if (row === null) throw notFound(id)
+    return adopt(row)
+  }
+
+  /** A method that does one thing to a session and answers with what it is then. */
+  const does =
+    (act: (session: RunningSession) => Promise<void>) =>
+    async ({ sessionId }: { sessionId: SessionId }): Promise<Session> => {
+      const session = await find(sessionId)
+      await act(session)
+      return toSession(session.row)
+    }
+
+  const running = () => [...known.values()].filter(session => session.isRunning).length
+
+  return {
+    methods: {
+      async 'session.create'({ name, config }) {
+        const now = clock.now()
+        const row: SessionRow = {
+          id: randomUuid(),
+          name,
+          status: 'created',
+          desired: 'stopped',
+          phone: null,
+          lid: null,
+          pushName: null,
+          connectedAt: null,
+          lastActiveAt: null,
+          lastError: null,
+          restriction: null,
+          config: config ?? null,
+          engineLoaded: false,
+          createdAt: now,
+          updatedAt: now,
+        }
+        try {
+          await queue.commit([insertSession(db, row)])
+        } catch (cause) {
+          if (!isUniqueViolation(cause)) throw cause
+          throw new GatewayError('session_name_taken', `Session with name '${name}' already exists`, {
+            cause,
+          })
+        }
+        deps.news.created(row)
+        return toSession(adopt(row).row)
+      },
+      'session.start': does(async session => {
+        if (!session.isRunning && running() >= maxSessions)
+          throw new GatewayError('session_limit', `Maximum concurrent sessions reached (${maxSessions})`)
+        await session.start()
+      }),
+      'session.stop': does(session => session.stop()),
+      'session.logout': does(session => session.logout()),
+      'session.forceKill': does(session => session.forceKill()),
+      async 'session.delete'({ sessionId }) {
+        const session = await find(sessionId)
+        await session.remove()
+        known.delete(sessionId)
+        return null
+      },
+      async 'session.qr'({ sessionId }) {
+        const { isRunning, qr, row } = await find(sessionId)
+        if (!isRunning) throw new GatewayError('session_not_started', 'Session is not started')
+        if (row.status === 'ready' || row.status === 'authenticating')
+          throw new GatewayError('qr_not_available', 'Session is already authenticated')
+        if (qr === null)
+          throw new GatewayError('qr_not_available', 'QR code is not available yet. Try again shortly')
+        return { qrCode: await toDataURL(qr), qr, status: row.status }
+      },
+    },
+    async restore() {
+      const rows = await allSessions(db)
+      const now = clock.now()
+      // After a kill the rows still say what was so before it.
+      const stale = rows.filter(row => row.engineLoaded)
+      const down = { status: 'disconnected', engineLoaded: false, updatedAt: now } as const
+      await queue.commit(stale.map(row => updateSession(db, row.id, down)))
+      let position = 0
+      for (const row of rows) {
+        const session = adopt(row.engineLoaded ? { ...row, ...down } : row)
+        if (row.desired !== 'running') continue
+        undos.push(clock.after(position * RESTORE_EVERY_MS, () => session.resume()))
+        position += 1
+      }
+    },
+    isLive: sessionId => known.get(sessionId)?.isRunning === true,
+    async link(sessionId) {
+      return (await find(sessionId)).link()
+    },
+    async [Symbol.asyncDispose]() {
+      for (const undo of undos.splice(0)) undo()
+      await Promise.all([...known.values()].map(session => session.close()))
+    },
+  }
+}
