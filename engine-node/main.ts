@@ -1,0 +1,214 @@
+// Where the gateway on Node is wired: settings in, everything connected, one thing to dispose of. Started as a program it also
+// speaks to the terminal and obeys signals.
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import packageJson from '../package.json' with { type: 'json' }
+import { createApp } from '../src/api/app.ts'
+import { createClientIp } from '../src/api/client-ip.ts'
+import { ensureFirstKey } from '../src/api/first-key.ts'
+import { GatewayError } from '../src/contract/errors.ts'
+import { listPlugins } from '../src/db/plugins.ts'
+import { allSessions } from '../src/db/sessions.ts'
+import { createClock } from './clock.ts'
+import { createEngine } from './engine.ts'
+import { createKeyHash } from './key-hash.ts'
+import { createLog } from './log.ts'
+import { createCommitWatch } from './outbox/commit-watch.ts'
+import { createLocalEngine, peerAddress, serveApi, serveEngine } from './server.ts'
+import { silenceSignalConsole } from './sessions/signal-console.ts'
+import { readSettings, type Settings } from './settings.ts'
+import { holdDataFolder } from './store/data-folder.ts'
+import { openDatabase } from './store/database.ts'
+import { openSealer } from './store/encryption-key.ts'
+import { createWriteQueue } from './store/write-queue.ts'
+import { qrText, startText } from './terminal.ts'
+import { bundleGuest } from './tiers/guest-bundle.ts'
+import { createProcessTier } from './tiers/process.ts'
+
+/** Wrong keys that one address may show in a minute before it has to wait. */
+const FAILED_KEYS_PER_MINUTE = 20
+
+export interface Gateway extends AsyncDisposable {
+  /** Where the API listens. */
+  url: string
+  /** Where the engine listens for an API elsewhere; null unless ENGINE_TOKEN is set. */
+  engineUrl: string | null
+  /** The admin key that this start has made, in clear; null where one was there. */
+  firstKey: string | null
+}
+
+/**
+ * Starts everything and resolves when the API listens. `print` takes what the operator should read. Rejects with a
+ * GatewayError that says what to do, and leaves nothing running.
+ */
+export async function startGateway(
+  settings: Settings,
+  { print }: { print(text: string): void },
+): Promise<Gateway> {
+  await using starting = new AsyncDisposableStack()
+  const clock = createClock()
+  const log = createLog(settings.LOG_LEVEL)
+  starting.defer(silenceSignalConsole())
+  const dataDir = resolve(settings.DATA_DIR)
+  const folder = starting.use(holdDataFolder(dataDir))
+
+  const database = starting.use(
+    await openDatabase({
+      url: settings.DATABASE_URL ?? `file:${join(folder.path, 'wharf.db')}`,
+      authToken: settings.DATABASE_AUTH_TOKEN ?? undefined,
+    }),
+  )
+  const { db } = database
+  const commits = createCommitWatch()
+  const queue = starting.use(
+    createWriteQueue({
+      target: commits.watch(database.target),
+      delay: ms => new Promise<void>(done => clock.after(ms, done)),
+    }),
+  )
+  const sealer = await openSealer({
+    db,
+    writer: queue,
+    keyFile: join(folder.path, 'encryption.key'),
+    given: settings.ENCRYPTION_KEY,
+  })
+
+  const tier = starting.use(
+    await createProcessTier({
+      nodePath: process.execPath,
+      guestFile: await bundleGuest({ outDir: join(folder.path, 'run') }),
+      clock,
+      log,
+    }),
+  )
+  const engine = starting.use(
+    createEngine({
+      db,
+      queue,
+      sealer,
+      clock,
+      log,
+      commits,
+      settings,
+      dataDir: folder.path,
+      tier,
+      onQr: (row, text) => void qrText(row.name, text).then(print),
+    }),
+  )
+
+  const hashKey = createKeyHash(settings.API_KEY_PEPPER)
+  const keyFile = join(folder.path, '.api-key')
+  const firstKey = await ensureFirstKey({
+    db,
+    writer: queue,
+    now: clock.now,
+    randomBytes,
+    hashKey,
+    masterKey: settings.API_MASTER_KEY,
+    keep: key => writeFileSync(keyFile, `${key}\n`, { mode: 0o600, flush: true }),
+  })
+  const app = starting.use(
+    createApp({
+      db,
+      writer: queue,
+      engine: createLocalEngine(engine.handlers),
+      now: clock.now,
+      randomBytes,
+      hashKey,
+      clientIp: createClientIp({ peer: peerAddress, trustedProxies: settings.TRUST_PROXY }),
+      memoryUsage,
+      background: (_context, work) =>
+        void work.catch(err => log.error({ err }, 'a write in the background failed')),
+      log: ({ message, error, ...rest }) => log.error({ err: error, ...rest }, message),
+      settings: apiSettings(settings),
+    }),
+  )
+  await engine.restore()
+
+  const { ENGINE_TOKEN: token, ENGINE_HOST, ENGINE_PORT } = settings
+  const enginePort = token
+    ? starting.use(
+        await serveEngine({ handlers: engine.handlers, token, host: ENGINE_HOST, port: ENGINE_PORT, log }),
+      )
+    : null
+  const server = starting.use(await serveApi({ app, host: settings.HOST, port: settings.PORT }))
+  const url = urlOf(settings.HOST, server.port)
+  print(
+    startText({
+      version: packageJson.version,
+      url,
+      dataDir,
+      keyFile: settings.API_MASTER_KEY === null ? keyFile : null,
+      keyIsNew: firstKey !== null,
+      sessions: (await allSessions(db)).length,
+      plugins: (await listPlugins(db)).length,
+      lacking: tier.missingPromises,
+    }),
+  )
+
+  const running = starting.move()
+  return {
+    url,
+    engineUrl: enginePort && urlOf(ENGINE_HOST, enginePort.port),
+    firstKey,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+/** An address to reach it by: a server that listens on all of them is reached on this machine. */
+function urlOf(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}
+
+function memoryUsage() {
+  const { heapUsed, heapTotal, rss } = process.memoryUsage()
+  const megabytes = (bytes: number) => Math.round(bytes / 1024 / 1024)
+  return { heapUsed: megabytes(heapUsed), heapTotal: megabytes(heapTotal), rss: megabytes(rss) }
+}
+
+const apiSettings = (settings: Settings) => ({
+  version: packageJson.version,
+  validationDetails: settings.NODE_ENV !== 'production' || settings.VALIDATION_ERROR_DETAIL,
+  rateLimits: [
+    { name: 'short', ttlMs: settings.RATE_LIMIT_SHORT_TTL, limit: settings.RATE_LIMIT_SHORT_LIMIT },
+    { name: 'medium', ttlMs: settings.RATE_LIMIT_MEDIUM_TTL, limit: settings.RATE_LIMIT_MEDIUM_LIMIT },
+    { name: 'long', ttlMs: settings.RATE_LIMIT_LONG_TTL, limit: settings.RATE_LIMIT_LONG_LIMIT },
+  ],
+  failedKeys: { limit: FAILED_KEYS_PER_MINUTE, ttlMs: 60_000 },
+  bodyLimitBytes: settings.BODY_SIZE_LIMIT,
+  corsOrigins: settings.CORS_ORIGINS,
+  baseUrl: settings.BASE_URL,
+})
+
+/** The gateway as a program: starts, waits for a signal, ends in order. Gives the exit code. */
+async function run(): Promise<number> {
+  const settings = readSettings(process.env)
+  const ended = Promise.withResolvers<number>()
+  process.once('SIGTERM', () => ended.resolve(0))
+  process.once('SIGINT', () => ended.resolve(0))
+  // What nobody expected leaves by one door: said, closed in order, ended. Going on would be in an unknown state.
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const)
+    process.on(event, error => {
+      createLog('fatal').fatal({ err: error }, 'an error that nobody expected ends the gateway')
+      ended.resolve(1)
+    })
+  const gateway = await startGateway(settings, { print: text => process.stdout.write(text) })
+  const code = await ended.promise
+  // A second signal, or a grace time that is over, ends it as it is: everything that was promised is in the database.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(code || 1))
+  setTimeout(() => process.exit(code || 1), settings.SHUTDOWN_GRACE_MS).unref()
+  await gateway[Symbol.asyncDispose]()
+  return code
+}
+
+if (import.meta.main) {
+  try {
+    process.exit(await run())
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    console.error(error.message)
+    process.exit(1)
+  }
+}
