@@ -1,0 +1,109 @@
+// What may be asked of the guarded fetch. Requests of plugins come this way, so methods and headers are bounded here.
+import * as v from 'valibot'
+import { GatewayError } from '../../src/contract/errors.ts'
+
+/** Ends of a connection, of a message and of a proxy: they are the guard's to set. Repeating one splits requests. */
+const hostOnlyHeaders: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'via',
+])
+
+/** Of the caller's headers these alone follow a redirect to another origin; the rest may be credentials. */
+const headersForAnyOrigin: ReadonlySet<string> = new Set(['accept', 'accept-language', 'user-agent'])
+
+/** More would not fit into what common servers read. */
+const MAX_HEADERS = 64
+const MAX_HEADER_BYTES = 16 * 1024
+
+/** Hops of a redirected download: a release asset of a code host needs two or three. */
+export const MAX_REDIRECTS = 5
+
+/** No request of the gateway runs longer, whoever asks for it. */
+export const MAX_TIMEOUT_MS = 120_000
+
+/** The largest answer that anything asks for is media; it is held in memory whole. */
+const MAX_BODY_BYTES = 64 * 1024 * 1024
+
+const HeaderName = v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/, 'is not a header name'))
+const HeaderValue = v.pipe(
+  v.string(),
+  v.regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'holds characters that a header may not'),
+)
+
+export const FetchRequest = v.strictObject({
+  url: v.string('must be a string'),
+  method: v.optional(v.picklist(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']), 'GET'),
+  headers: v.optional(
+    v.union([
+      v.record(HeaderName, HeaderValue),
+      v.pipe(v.array(v.strictTuple([HeaderName, HeaderValue])), v.readonly()),
+    ]),
+    {},
+  ),
+  body: v.optional(v.union([v.string(), v.instance(Uint8Array)])),
+  /** Where it may go: `any-public`, or a list in which an empty one means nowhere. */
+  hosts: v.union([v.literal('any-public'), v.pipe(v.array(v.string()), v.readonly())]),
+  httpsOnly: v.optional(v.boolean(), false),
+  /** Redirects that are followed; with 0 a redirect is an error. */
+  redirects: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_REDIRECTS)), 0),
+  /** For everything from the lookup to the last byte. */
+  timeoutMs: v.pipe(v.number(), v.minValue(1), v.maxValue(MAX_TIMEOUT_MS)),
+  /** Of the body after decoding. */
+  maxBytes: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_BODY_BYTES)),
+  sha256: v.optional(v.boolean(), false),
+})
+export type FetchRequest = v.InferInput<typeof FetchRequest>
+
+export type ParsedRequest = Omit<v.InferOutput<typeof FetchRequest>, 'headers'> & { headers: Headers }
+type Headers = Record<string, string>
+
+/** Throws `invalid_input` naming what is wrong, before anything is looked up or sent. */
+export function parseRequest(input: unknown): ParsedRequest {
+  const parsed = v.safeParse(FetchRequest, input)
+  if (!parsed.success) {
+    const [issue] = parsed.issues
+    throw refused(`${v.getDotPath(issue) ?? 'request'} ${issue.message}`)
+  }
+  const { headers, ...rest } = parsed.output
+  if (rest.body !== undefined && (rest.method === 'GET' || rest.method === 'HEAD'))
+    throw refused(`a ${rest.method} request has no body`)
+  return { ...rest, headers: cleanHeaders(Array.isArray(headers) ? headers : Object.entries(headers)) }
+}
+
+function cleanHeaders(pairs: readonly (readonly [string, string])[]): Headers {
+  const headers: Headers = {}
+  let bytes = 0
+  for (const [given, value] of pairs) {
+    const name = given.toLowerCase()
+    if (hostOnlyHeaders.has(name)) throw refused(`the header ${name} is set by the gateway alone`)
+    if (Object.hasOwn(headers, name)) throw refused(`the header ${name} is there twice`)
+    bytes += name.length + value.length
+    headers[name] = value
+  }
+  if (pairs.length > MAX_HEADERS || bytes > MAX_HEADER_BYTES) throw refused('its headers are too large')
+  return headers
+}
+
+/** The headers for the next hop of a redirect. */
+export function headersFor(headers: Headers, from: URL, to: URL): Headers {
+  if (from.origin === to.origin) return headers
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => headersForAnyOrigin.has(name)))
+}
+
+const refused = (why: string) =>
+  new GatewayError('invalid_input', `The request is refused: ${why}`, {
+    certain: true,
+    details: { stage: 'request' },
+  })

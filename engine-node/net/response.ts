@@ -1,0 +1,73 @@
+// Reading an answer within bounds: encodings undone, bytes counted as they come, hashed on the way.
+import { createHash } from 'node:crypto'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
+import { GatewayError } from '../../src/contract/errors.ts'
+
+/** One encoding, not a stack of them: each layer multiplies what a small answer can blow up to. */
+const decoders = {
+  br: createBrotliDecompress,
+  deflate: createInflate,
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
+} as const satisfies Record<string, () => NodeJS.ReadWriteStream>
+
+/** Headers as one text each, by lower-case name. */
+export type ResponseHeaders = Readonly<Record<string, string>>
+
+export function readHeaders(raw: Readonly<Record<string, string | string[] | undefined>>): ResponseHeaders {
+  const headers: Record<string, string> = Object.create(null)
+  for (const [name, value] of Object.entries(raw))
+    if (value !== undefined) headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value
+  return headers
+}
+
+/** The decoded body. Rejects with `transport_failed` as soon as one byte too many has come. */
+export async function readBody(
+  body: Readable,
+  headers: ResponseHeaders,
+  limits: { maxBytes: number; sha256: boolean; signal: AbortSignal },
+): Promise<{ bytes: Uint8Array; sha256: string | null }> {
+  const { maxBytes, signal } = limits
+  const encoding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
+  if (encoding !== 'identity' && !Object.hasOwn(decoders, encoding))
+    throw bad('The answer has an encoding that is not read: only one of gzip, deflate and br is')
+  if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
+
+  const hash = limits.sha256 ? createHash('sha256') : null
+  const chunks: Uint8Array[] = []
+  let length = 0
+  const collect = async (source: AsyncIterable<Uint8Array>) => {
+    for await (const chunk of source) {
+      length += chunk.length
+      if (length > maxBytes) throw tooLarge(maxBytes)
+      hash?.update(chunk)
+      chunks.push(chunk)
+    }
+  }
+  if (encoding === 'identity') await pipeline(body, collect, { signal })
+  else {
+    const decoder = decoders[encoding as keyof typeof decoders]()
+    await pipeline(body, countRaw(maxBytes), decoder, collect, { signal })
+  }
+  return { bytes: Buffer.concat(chunks, length), sha256: hash?.digest('hex') ?? null }
+}
+
+/** Compressed bytes that decode to nothing would pass the count of decoded ones for ever. */
+function countRaw(maxBytes: number) {
+  return async function* (source: AsyncIterable<Uint8Array>) {
+    let length = 0
+    for await (const chunk of source) {
+      length += chunk.length
+      if (length > maxBytes + 1_024) throw tooLarge(maxBytes)
+      yield chunk
+    }
+  }
+}
+
+/** `details.maxBytes` tells it from the other failures. */
+const tooLarge = (maxBytes: number) => bad(`The answer is larger than ${maxBytes} bytes`, { maxBytes })
+
+const bad = (message: string, more: Record<string, unknown> = {}) =>
+  new GatewayError('transport_failed', message, { certain: false, details: { stage: 'response', ...more } })
