@@ -1,0 +1,300 @@
+// All plugins of this engine: the port's plugin methods, what is restored at start and stopped at the end, and what the hook
+// chain and the broker ask about a plugin. One plugin's life is host.ts, rows and folders are catalogue.ts.
+import type { EngineHandlers, EngineMethod } from '../../src/contract/engine.ts'
+import { GatewayError, toGatewayError } from '../../src/contract/errors.ts'
+import type { GuestParams, PluginConfig } from '../../src/contract/frames.ts'
+import type { PluginView } from '../../src/contract/plugin-view.ts'
+import { type PluginRow, toPluginView } from '../../src/db/plugins.ts'
+import type { BrokerPlugin } from '../broker/decide.ts'
+import type { Clock } from '../clock.ts'
+import type { Chain, HookFailure } from '../hooks/chain.ts'
+import type { Logger } from '../log.ts'
+import { accessOf, isActiveFor } from './access.ts'
+import { normalizeMain, parseManifest, readArchive } from './archive.ts'
+import { assertRemovable, type Catalogue, type TierStatus } from './catalogue.ts'
+import { type ConfigSeal, withBase, withSession } from './configuration.ts'
+import type { Download } from './download.ts'
+import type { OpenGuest } from './guest-connection.ts'
+import { askHealth } from './health.ts'
+import { createPluginHost, PHASE_TIMEOUT_MS, type PluginHost } from './host.ts'
+import { createKeyedQueue } from './keyed-queue.ts'
+
+/** OpenWA's budget for onDisable of all plugins together when the gateway ends. */
+export const SHUTDOWN_BUDGET_MS = 10_000
+
+export interface PluginsDeps {
+  catalogue: Catalogue
+  seal: ConfigSeal
+  download: Download
+  openGuest: OpenGuest
+  chain: Pick<Chain, 'on'>
+  clock: Clock
+  log: Logger
+  tierOf(pluginId: string): TierStatus
+  /** The configuration as the guest must get it: with that of its ingress instances over the stored one. */
+  project(pluginId: string, stored: PluginConfig): Promise<PluginConfig>
+  /** A plugin runs, for the first time or again. */
+  onRunning(pluginId: string): void
+}
+
+type PluginMethod = Extract<EngineMethod, `plugin.${string}`>
+export type PluginHandlers = { [M in PluginMethod]: EngineHandlers[M] }
+
+export interface Plugins extends AsyncDisposable {
+  readonly handlers: PluginHandlers
+  /** Makes rows and folders agree and starts, one by one, what the operator had enabled. A plugin that fails stops no other. */
+  restore(): Promise<void>
+  /** For the broker: undefined for a plugin of which nothing runs. */
+  brokerPlugin(pluginId: string): BrokerPlugin | undefined
+  /** Whether there is such a plugin, running or not. */
+  isInstalled(pluginId: string): boolean
+  /** For the hook chain: whether the plugin runs and is active for the session. */
+  mayRun(pluginId: string, sessionId: string | null): boolean
+  /** The plugin's own configuration, in clear. Rejects with `not_found`. */
+  storedConfig(pluginId: string): Promise<PluginConfig>
+  /** Calls its handler of an ingress route. Rejects with `plugin_stopped` where it does not run now. */
+  callWebhook(
+    pluginId: string,
+    params: GuestParams<'webhook'>,
+    options: { timeoutMs: number; signal: AbortSignal },
+  ): Promise<unknown>
+  /** Hands a running plugin its configuration anew: what lies over the stored one has changed. */
+  refreshConfig(pluginId: string): Promise<void>
+  /** For the hook chain: the latest failure shows in the plugin's health. */
+  recordHookFailure(pluginId: string, failure: HookFailure): void
+}
+
+/** A plugin of which this process knows more than its row says. */
+interface Entry {
+  host: PluginHost
+  access: BrokerPlugin
+  lastHookError: HookFailure | null
+  isStarting: boolean
+}
+
+export function createPlugins(deps: PluginsDeps): Plugins {
+  const { catalogue, seal, clock, log } = deps
+  const entries = new Map<string, Entry>()
+  const inOrder = createKeyedQueue()
+  let isClosing = false
+
+  function entryOf(row: PluginRow): Entry {
+    const access = accessOf(row)
+    const known = entries.get(row.id)
+    if (known) {
+      known.access = access
+      return known
+    }
+    const entry: Entry = {
+      host: hostOf(row.id),
+      access,
+      lastHookError: null,
+      isStarting: false,
+    }
+    entries.set(row.id, entry)
+    return entry
+  }
+
+  function hostOf(pluginId: string): PluginHost {
+    return createPluginHost({
+      ...deps,
+      pluginId,
+      async load() {
+        const row = await catalogue.get(pluginId)
+        const { packageDir, manifest } = await catalogue.open(row)
+        const config = await deps.project(pluginId, seal.open(row))
+        return { packageDir, main: normalizeMain(manifest.main), config }
+      },
+      async onRunning({ byItself }) {
+        const { tier, missingPromises } = deps.tierOf(pluginId)
+        await catalogue.update(pluginId, {
+          status: 'enabled',
+          error: null,
+          tier,
+          missingPromises: [...missingPromises],
+          loadedAt: clock.now(),
+          ...(byItself ? {} : { enabledByOperator: true, enabledAt: clock.now() }),
+        })
+        deps.onRunning(pluginId)
+      },
+      onFailed: error => catalogue.update(pluginId, { status: 'error', error }),
+    })
+  }
+
+  /** The row and what runs of it, with nothing else happening to the plugin meanwhile. */
+  const withPlugin = <T>(pluginId: string, run: (row: PluginRow, entry: Entry) => Promise<T>) =>
+    inOrder(pluginId, async () => {
+      const row = await catalogue.get(pluginId)
+      return await run(row, entryOf(row))
+    })
+
+  async function install(archive: Uint8Array): Promise<PluginView> {
+    const pack = await readArchive(archive)
+    const { id } = pack.manifest
+    return await inOrder(id, async () => {
+      const row = await catalogue.install(pack, archive)
+      const { host } = entryOf(row)
+      // What was damaged may still run the code that it was started with.
+      await host.stop(['onDisable', 'onUnload'])
+      log.info({ plugin: id, version: row.version, sha256: pack.sha256 }, 'The plugin was installed')
+      if (row.enabledByOperator && !isClosing) await host.start().catch(() => {})
+      return toPluginView(await catalogue.get(id))
+    })
+  }
+
+  async function enable(pluginId: string) {
+    const row = await catalogue.get(pluginId)
+    const entry = entryOf(row)
+    if (entry.isStarting || isClosing)
+      return {
+        success: false,
+        message: `Plugin ${pluginId} is already being ${isClosing ? 'stopped' : 'enabled'}`,
+      }
+    entry.isStarting = true
+    try {
+      return await withPlugin(pluginId, async (_row, { host }) => {
+        if (host.runtime().state === 'running')
+          return { success: true, message: `Plugin ${pluginId} is already enabled` }
+        await host.start()
+        return { success: true, message: `Plugin ${pluginId} enabled successfully` }
+      })
+    } catch (thrown) {
+      const error = toGatewayError(thrown)
+      if (error.code === 'storage_unavailable' || error.code === 'internal') throw error
+      return { success: false, message: `Plugin ${pluginId} could not be enabled: ${error.message}` }
+    } finally {
+      entry.isStarting = false
+    }
+  }
+
+  async function disable(pluginId: string) {
+    // One that comes while another is at it waits for it and finds nothing left to stop.
+    await withPlugin(pluginId, async (_row, { host }) => {
+      await host.stop(['onDisable'])
+      await catalogue.update(pluginId, { status: 'disabled', error: null, enabledByOperator: false })
+    })
+    return { success: true, message: `Plugin ${pluginId} disabled successfully` }
+  }
+
+  async function saveConfig(row: PluginRow, entry: Entry, config: PluginConfig) {
+    await catalogue.update(row.id, seal.columns(parseManifest(row.manifest), config))
+    await configure(row.id, entry, config)
+  }
+
+  async function configure(pluginId: string, { host }: Entry, stored: PluginConfig) {
+    const guest = host.guest()
+    if (guest === null) return
+    const config = await deps.project(pluginId, stored)
+    // Its onConfigChange is the plugin's own affair: a throw must not fail the operator's write.
+    guest
+      .call('configure', { config }, { timeoutMs: PHASE_TIMEOUT_MS })
+      .catch((error: unknown) =>
+        log.warn({ plugin: pluginId, err: error }, 'A change of configuration failed'),
+      )
+  }
+
+  function assertSessionScoped(row: PluginRow) {
+    if (parseManifest(row.manifest).sessionScoped === false)
+      throw new GatewayError(
+        'invalid_input',
+        `Plugin ${row.id} serves the whole gateway and has nothing to set per session`,
+      )
+  }
+
+  async function stopAll() {
+    const stops = [...entries.values()].map(({ host }) =>
+      host.stop(['onDisable'], { phaseTimeoutMs: SHUTDOWN_BUDGET_MS }),
+    )
+    const { promise: outOfTime, resolve } = Promise.withResolvers<void>()
+    const cancel = clock.after(SHUTDOWN_BUDGET_MS, resolve)
+    await Promise.race([Promise.allSettled(stops), outOfTime])
+    cancel()
+    await Promise.all([...entries.values()].map(({ host }) => host.kill()))
+  }
+
+  return {
+    handlers: {
+      'plugin.install': ({ archive }) => install(Buffer.from(archive, 'base64')),
+      'plugin.installUrl': async ({ url }) => install(await deps.download(url)),
+      'plugin.enable': ({ pluginId }) => enable(pluginId),
+      'plugin.disable': ({ pluginId }) => disable(pluginId),
+      'plugin.configure': ({ pluginId, config }) =>
+        withPlugin(pluginId, async (row, entry) => {
+          await saveConfig(row, entry, withBase(parseManifest(row.manifest), seal.open(row), config))
+          return null
+        }),
+      'plugin.configureSession': ({ pluginId, sessionId, config }) =>
+        withPlugin(pluginId, async (row, entry) => {
+          assertSessionScoped(row)
+          const manifest = parseManifest(row.manifest)
+          await saveConfig(row, entry, withSession(manifest, seal.open(row), sessionId, config))
+          return null
+        }),
+      'plugin.setSessions': ({ pluginId, sessions }) =>
+        withPlugin(pluginId, async row => {
+          assertSessionScoped(row)
+          await catalogue.update(pluginId, { activeSessions: [...new Set(sessions)] })
+          const changed = await catalogue.get(pluginId)
+          entryOf(changed)
+          return toPluginView(changed)
+        }),
+      async 'plugin.health'({ pluginId }) {
+        const row = await catalogue.get(pluginId)
+        const { host, lastHookError } = entryOf(row)
+        return await askHealth({ row, guest: host.guest(), runtime: host.runtime(), lastHookError })
+      },
+      'plugin.uninstall': ({ pluginId }) =>
+        withPlugin(pluginId, async (row, { host }) => {
+          assertRemovable(row)
+          await host.stop(['onDisable', 'onUnload'])
+          await catalogue.remove(row)
+          entries.delete(pluginId)
+          log.info({ plugin: pluginId }, 'The plugin was uninstalled')
+          return null
+        }),
+    },
+
+    async restore() {
+      const { swept, damaged } = await catalogue.reconcile()
+      if (swept.length > 0) log.warn({ folders: swept }, 'Folders of unfinished installs were taken away')
+      for (const id of damaged) log.error({ plugin: id }, 'The plugin is damaged and stays off')
+      for (const row of await catalogue.all()) {
+        const { host } = entryOf(row)
+        if (!row.enabledByOperator || damaged.includes(row.id) || isClosing) continue
+        // The host has logged and recorded why.
+        await inOrder(row.id, () => host.start()).catch(() => {})
+      }
+    },
+
+    brokerPlugin(pluginId) {
+      const entry = entries.get(pluginId)
+      return entry?.host.isOpen() ? entry.access : undefined
+    },
+    // Every row has its entry from the restore or its install on.
+    isInstalled: pluginId => entries.has(pluginId),
+    mayRun(pluginId, sessionId) {
+      const entry = entries.get(pluginId)
+      if (entry?.host.runtime().state !== 'running') return false
+      return isActiveFor(entry.access, sessionId)
+    },
+    storedConfig: async pluginId => seal.open(await catalogue.get(pluginId)),
+    async callWebhook(pluginId, params, { timeoutMs }) {
+      const guest = entries.get(pluginId)?.host.guest()
+      if (!guest) throw new GatewayError('plugin_stopped', `Plugin ${pluginId} is not running`)
+      return await guest.call('webhook', params, { timeoutMs })
+    },
+    async refreshConfig(pluginId) {
+      const entry = entries.get(pluginId)
+      if (entry) await configure(pluginId, entry, seal.open(await catalogue.get(pluginId)))
+    },
+    recordHookFailure(pluginId, failure) {
+      const entry = entries.get(pluginId)
+      if (entry) entry.lastHookError = failure
+    },
+
+    async [Symbol.asyncDispose]() {
+      isClosing = true
+      await stopAll()
+    },
+  }
+}
