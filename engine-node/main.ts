@@ -114,6 +114,7 @@ export async function startGateway(
       writer: queue,
       engine: createLocalEngine(engine.handlers),
       now: clock.now,
+      after: clock.after,
       randomBytes,
       hashKey,
       clientIp: createClientIp({ peer: peerAddress, trustedProxies: settings.TRUST_PROXY }),
