@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
 import { createApp } from '../src/api/app.ts'
 import { createClientIp } from '../src/api/client-ip.ts'
+import { effectiveOrigins } from '../src/api/cors.ts'
 import { ensureFirstKey } from '../src/api/first-key.ts'
 import { GatewayError } from '../src/contract/errors.ts'
 import { listPlugins } from '../src/db/plugins.ts'
@@ -25,9 +26,6 @@ import { createWriteQueue } from './store/write-queue.ts'
 import { qrText, startText } from './terminal.ts'
 import { bundleGuest } from './tiers/guest-bundle.ts'
 import { createProcessTier } from './tiers/process.ts'
-
-/** Wrong keys that one address may show in a minute before it has to wait. */
-const FAILED_KEYS_PER_MINUTE = 20
 
 export interface Gateway extends AsyncDisposable {
   /** Where the API listens. */
@@ -177,9 +175,9 @@ const apiSettings = (settings: Settings) => ({
     { name: 'medium', ttlMs: settings.RATE_LIMIT_MEDIUM_TTL, limit: settings.RATE_LIMIT_MEDIUM_LIMIT },
     { name: 'long', ttlMs: settings.RATE_LIMIT_LONG_TTL, limit: settings.RATE_LIMIT_LONG_LIMIT },
   ],
-  failedKeys: { limit: FAILED_KEYS_PER_MINUTE, ttlMs: 60_000 },
+  failedKeys: { limit: settings.RATE_LIMIT_FAILED_KEYS, ttlMs: 60_000 },
   bodyLimitBytes: settings.BODY_SIZE_LIMIT,
-  corsOrigins: settings.CORS_ORIGINS,
+  corsOrigins: effectiveOrigins(settings.CORS_ORIGINS, settings.NODE_ENV === 'production'),
   baseUrl: settings.BASE_URL,
 })
 

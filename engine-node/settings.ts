@@ -60,6 +60,11 @@ export const settingsTable = {
     fallback: 'development',
     about: 'production hides details of refused input',
   },
+  VALIDATION_ERROR_DETAIL: {
+    schema: flag,
+    fallback: 'false',
+    about: 'details of refused input in production too',
+  },
   DATABASE_URL: {
     schema: url('file:', 'libsql:', 'http:', 'https:'),
     fallback: null,
@@ -100,6 +105,11 @@ export const settingsTable = {
     about: 'proxies whose X-Forwarded-For counts, as addresses or ranges',
   },
   CORS_ORIGINS: { schema: list, fallback: '', about: 'origins that browsers may call the API from' },
+  RATE_LIMIT_FAILED_KEYS: {
+    schema: number(1, 1e9),
+    fallback: '20',
+    about: 'wrong keys that one address may show in a minute',
+  },
   RATE_LIMIT_SHORT_TTL: { schema: number(1, 86_400_000), fallback: '1000', about: 'short window, ms' },
   RATE_LIMIT_SHORT_LIMIT: {
     schema: number(1, 1e9),
@@ -132,6 +142,64 @@ export const settingsTable = {
     schema: v.picklist(tiers, `must be one of ${tiers.join(', ')}`),
     fallback: 'process',
     about: 'where plugins run',
+  },
+  ALLOW_UNSIGNED_INGRESS: {
+    schema: flag,
+    fallback: 'false',
+    about: 'whether plugins may take webhooks without a signature',
+  },
+  INGRESS_INSTANCE_TTL: { schema: number(1, 86_400_000), fallback: '60000', about: 'window of webhooks, ms' },
+  INGRESS_INSTANCE_LIMIT: {
+    schema: number(1, 1e9),
+    fallback: '120',
+    about: 'authentic webhooks per instance in it',
+  },
+  INGRESS_IP_LIMIT: { schema: number(1, 1e9), fallback: '1200', about: 'webhooks per address in it' },
+  INGRESS_TIMESTAMP_TOLERANCE_SEC: {
+    schema: number(1, 86_400),
+    fallback: '300',
+    about: 'how old or early a signed timestamp may be where the route does not say',
+  },
+  INGRESS_WORKER_CONCURRENCY: {
+    schema: number(1, 1_000),
+    fallback: '10',
+    about: 'webhook handlers that run at once',
+  },
+  INGRESS_DISPATCH_TIMEOUT_MS: {
+    schema: number(100, 600_000),
+    fallback: '5000',
+    about: 'time for one webhook handler',
+  },
+  INGRESS_DEDUP_RETENTION_DAYS: {
+    schema: number(1, 365),
+    fallback: '7',
+    about: 'days that a webhook is known against repeats',
+  },
+  INGRESS_RETENTION_DAYS: {
+    schema: number(1, 3_650),
+    fallback: '90',
+    about: 'days that a failed webhook can be taken up again',
+  },
+  EVENT_LOG_MAX_DAYS: { schema: number(1, 3_650), fallback: '7', about: 'age at which events leave the log' },
+  EVENT_LOG_MAX_MB: {
+    schema: number(1, 1_000_000),
+    fallback: '512',
+    about: 'size at which the oldest events leave the log',
+  },
+  DEAD_LETTER_MAX_DAYS: {
+    schema: number(1, 3_650),
+    fallback: '30',
+    about: 'for how long deliveries that were given up are listed',
+  },
+  WEBHOOK_MAX_PAYLOAD_BYTES: {
+    schema: number(1_024, 16_777_216),
+    fallback: '1048576',
+    about: 'largest body of a webhook',
+  },
+  WEBHOOK_MEDIA_INLINE_MAX_BYTES: {
+    schema: number(0, 16_777_216),
+    fallback: '1048576',
+    about: 'largest media inside an event; 0 for none',
   },
   MAX_SESSIONS: { schema: number(1, 10_000), fallback: '250', about: 'sessions that may run at once' },
   SHUTDOWN_GRACE_MS: { schema: number(0, 600_000), fallback: '15000', about: 'time to end in after SIGTERM' },

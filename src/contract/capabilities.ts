@@ -1,7 +1,16 @@
 // What a plugin may ask of the host: one row per verb, with its arguments, answer, permission and bounds
 // (plugin contract, sections 4 and 8). A new verb is a row here and a function in engine-node/broker/verbs.
 import * as v from 'valibot'
-import { SendResult } from './message.ts'
+import {
+  ConversationEnvelope,
+  ConversationKey,
+  HandoverState,
+  MappingInstanceId,
+  ProviderConversationId,
+} from './conversation.ts'
+import { ChatSummary, Contact, GroupInfo, NumberCheck } from './directory.ts'
+import { IncomingMessage, SendResult } from './message.ts'
+import { FetchAnswer, FetchInit } from './plugin-fetch.ts'
 
 /** What a manifest may list under `permissions`; enabling the plugin is the operator's consent. */
 export const permissions = {
@@ -39,13 +48,21 @@ const StorageKey = v.pipe(
   v.check(key => !key.includes('\u0000'), 'argument 1 must not contain NUL'),
 )
 
+/** A read of one session, with what it answers. */
+const engineRead = { permission: 'engine:read', session: 0, timeoutMs: CALL_TIMEOUT_MS } as const
+
 export interface CapabilitySpec {
   args: v.GenericSchema<unknown, readonly unknown[]>
   result: v.GenericSchema
   /** null: every plugin may call it. */
   permission: Permission | null
-  /** The position of the session id among the arguments, or null where the verb acts on no session. */
+  /**
+   * The position of the session id among the arguments, or of the object that has it as `sessionId`; null where the verb
+   * acts on no session, or learns of it on the way and asks `CallOrigin.assertActiveFor`.
+   */
   session: number | null
+  /** Only the gateway's own records are touched: the session need not be running. */
+  offline?: true
   timeoutMs: number
 }
 
@@ -86,12 +103,84 @@ export const capabilities = {
     timeoutMs: CALL_TIMEOUT_MS,
   },
   'storage.list': {
-    args: v.strictTuple([v.optional(v.pipe(v.string(), v.maxLength(MAX_STORAGE_KEY)), '')]),
+    args: v.strictTuple([
+      // An undefined that was given crosses as null.
+      v.nullish(v.pipe(v.string(), v.maxLength(MAX_STORAGE_KEY)), ''),
+    ]),
     result: v.array(v.string()),
     permission: 'storage:use',
     session: null,
     timeoutMs: CALL_TIMEOUT_MS,
   },
+  'conversations.send': {
+    args: v.strictTuple([ConversationEnvelope]),
+    result: SendResult,
+    permission: 'conversation:send',
+    session: 0,
+    timeoutMs: SEND_TIMEOUT_MS,
+  },
+  'handover.set': {
+    args: v.strictTuple([ConversationKey, HandoverState]),
+    result: v.null(),
+    permission: 'conversation:send',
+    session: 0,
+    offline: true,
+    timeoutMs: CALL_TIMEOUT_MS,
+  },
+  'mappings.upsert': {
+    args: v.strictTuple([ConversationKey, ProviderConversationId]),
+    result: v.null(),
+    permission: 'conversation:send',
+    session: 0,
+    offline: true,
+    timeoutMs: CALL_TIMEOUT_MS,
+  },
+  'mappings.get': {
+    args: v.strictTuple([ConversationKey]),
+    result: v.nullable(v.strictObject({ providerConversationId: v.string(), handoverState: HandoverState })),
+    permission: 'conversation:send',
+    session: 0,
+    offline: true,
+    timeoutMs: CALL_TIMEOUT_MS,
+  },
+  'mappings.getByProvider': {
+    args: v.strictTuple([MappingInstanceId, ProviderConversationId]),
+    result: v.nullable(
+      v.strictObject({ sessionId: v.string(), chatId: v.string(), handoverState: HandoverState }),
+    ),
+    permission: 'conversation:send',
+    session: null,
+    offline: true,
+    timeoutMs: CALL_TIMEOUT_MS,
+  },
+  'net.fetch': {
+    args: v.strictTuple([text(1), v.nullish(FetchInit, {})]),
+    result: FetchAnswer,
+    permission: 'net:fetch',
+    session: null,
+    // A request may take all of the 30 seconds; its own deadline has the better text and must come first.
+    timeoutMs: CALL_TIMEOUT_MS + 1_000,
+  },
+  'engine.getGroupInfo': { args: v.strictTuple([text(1), text(2)]), result: GroupInfo, ...engineRead },
+  'engine.getContacts': { args: v.strictTuple([text(1)]), result: v.array(Contact), ...engineRead },
+  'engine.getContactById': {
+    args: v.strictTuple([text(1), text(2)]),
+    result: v.nullable(Contact),
+    ...engineRead,
+  },
+  'engine.checkNumberExists': {
+    args: v.strictTuple([text(1), text(2)]),
+    result: NumberCheck,
+    ...engineRead,
+  },
+  'engine.getChats': { args: v.strictTuple([text(1)]), result: v.array(ChatSummary), ...engineRead },
+  'engine.getChatHistory': {
+    // The limit is cut to its bounds whatever it is; media is part of a message where it was stored with it.
+    args: v.strictTuple([text(1), text(2), v.nullish(v.unknown()), v.nullish(v.unknown())]),
+    result: v.array(IncomingMessage),
+    ...engineRead,
+  },
+  'engine.canonicalChatId': { args: v.strictTuple([text(1), text(2)]), result: v.string(), ...engineRead },
 } as const satisfies Record<string, CapabilitySpec>
 
 export type Verb = keyof typeof capabilities

@@ -2,16 +2,44 @@
 // On Node it is a function call; from the edge it is HTTP with a shared token (src/engine-client, engine-node/server.ts).
 import * as v from 'valibot'
 import { PluginId, SessionId } from './ids.ts'
+import {
+  CreateInstance,
+  IngressAnswer,
+  IngressRequest,
+  InstanceId,
+  InstanceView,
+  Redriven,
+  UpdateInstance,
+} from './ingress.ts'
 import { Reply, SendResult, SendText } from './message.ts'
 import { PluginView } from './plugin-view.ts'
 import { CreateSession, Session, SessionQr } from './session.ts'
+import {
+  CreateWebhook,
+  Redrive,
+  RedriveResult,
+  Replay,
+  ReplayResult,
+  TestDelivery,
+  UpdateWebhook,
+  Webhook,
+  WebhookId,
+} from './webhook.ts'
 
 const BySession = v.strictObject({ sessionId: SessionId })
+const ByWebhook = v.strictObject({ ...BySession.entries, webhookId: WebhookId })
+/** Which sessions the asking key may act on; null for all. */
+const Scope = v.strictObject({ scope: v.nullable(v.array(v.string())) })
 const ByPlugin = v.strictObject({ pluginId: PluginId })
+const ByInstance = v.strictObject({ ...ByPlugin.entries, instanceId: InstanceId })
 const Config = v.record(v.string(), v.unknown())
 
 /** Bytes as they cross the port: base64 in JSON, since both ends of it may be HTTP. */
-const Base64 = v.pipe(v.string(), v.base64())
+const Base64 = v.pipe(
+  v.string(),
+  // valibot's own check is one regular expression, which runs out of stack on an archive of some megabytes.
+  v.check(text => text.length % 4 === 0 && !/[^A-Za-z0-9+/=]|=[^=]/.test(text), 'must be base64'),
+)
 
 export const engineMethods = {
   'session.create': { params: CreateSession, result: Session },
@@ -50,6 +78,30 @@ export const engineMethods = {
     result: v.looseObject({ healthy: v.boolean(), message: v.optional(v.string()) }),
   },
   'plugin.uninstall': { params: ByPlugin, result: v.null() },
+  'webhook.create': {
+    params: v.strictObject({ ...BySession.entries, input: CreateWebhook }),
+    result: Webhook,
+  },
+  'webhook.update': {
+    params: v.strictObject({ ...ByWebhook.entries, input: UpdateWebhook }),
+    result: Webhook,
+  },
+  'webhook.delete': { params: ByWebhook, result: v.null() },
+  'webhook.test': { params: ByWebhook, result: TestDelivery },
+  'webhook.redrive': { params: v.strictObject({ ...Scope.entries, input: Redrive }), result: RedriveResult },
+  'webhook.replay': { params: v.strictObject({ ...Scope.entries, input: Replay }), result: ReplayResult },
+  'instance.create': {
+    params: v.strictObject({ ...ByPlugin.entries, input: CreateInstance }),
+    result: InstanceView,
+  },
+  'instance.update': {
+    params: v.strictObject({ ...ByInstance.entries, input: UpdateInstance }),
+    result: InstanceView,
+  },
+  'instance.regenerateSecret': { params: ByInstance, result: InstanceView },
+  'instance.delete': { params: ByInstance, result: v.null() },
+  'ingress.receive': { params: IngressRequest, result: IngressAnswer },
+  'ingress.redrive': { params: ByInstance, result: Redriven },
 } as const satisfies Record<string, { params: v.GenericSchema; result: v.GenericSchema }>
 
 export type EngineMethod = keyof typeof engineMethods

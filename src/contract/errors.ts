@@ -23,6 +23,9 @@ export const errors = {
   session_busy: { status: 409, error: 'Conflict' },
   plugin_exists: { status: 409, error: 'Conflict' },
   plugin_busy: { status: 409, error: 'Conflict' },
+  instance_exists: { status: 409, error: 'Conflict' },
+  instance_inactive: { status: 409, error: 'Conflict' },
+  mapping_taken: { status: 409, error: 'Conflict' },
   last_admin_key: { status: 409, error: 'Conflict' },
   body_too_large: { status: 413, error: 'Payload Too Large' },
   unsupported_media_type: { status: 415, error: 'Unsupported Media Type' },
@@ -36,6 +39,7 @@ export const errors = {
   whatsapp_unanswered: { status: 503, error: 'Service Unavailable', retryAfterSeconds: 5 },
   storage_unavailable: { status: 503, error: 'Service Unavailable', retryAfterSeconds: 5 },
   // These never reach HTTP by themselves: they close a channel or answer a plugin's call.
+  plugin_failed: { status: 500, error: 'Internal Server Error' },
   plugin_crashed: { status: 500, error: 'Internal Server Error' },
   plugin_timeout: { status: 504, error: 'Gateway Timeout' },
   plugin_stopped: { status: 409, error: 'Conflict' },

@@ -2,6 +2,8 @@
 // hostile until it has passed these schemas; the host's side is checked too, since one peer serves both.
 import * as v from 'valibot'
 import { hookSources } from './hooks.ts'
+import { WebhookRequest } from './ingress.ts'
+import { SearchQuery } from './search.ts'
 
 /**
  * Largest frame in bytes, either way: a 5 MB media message in base64 fits, and a frame above it is refused before it is
@@ -67,6 +69,13 @@ export const guestCalls = {
     }),
     result: v.unknown(),
   },
+  /** The handler of an ingress route; `config` is what `ctx.config` is while it runs. What it returns means nothing. */
+  webhook: {
+    params: v.strictObject({ route: v.string(), request: WebhookRequest, config: Config }),
+    result: v.null(),
+  },
+  /** The plugin's search provider. */
+  search: { params: v.strictObject({ query: SearchQuery }), result: v.unknown() },
   configure: { params: v.strictObject({ config: PluginConfig }), result: v.null() },
   health: { params: v.strictObject({}), result: v.unknown() },
   ping: { params: v.strictObject({}), result: v.null() },
@@ -92,6 +101,10 @@ export type LogLevel = (typeof logLevels)[number]
 /** What a guest tells the host without an answer. */
 export const hostEvents = {
   subscribe: { params: v.strictObject({ event: v.pipe(v.string(), v.maxLength(64)), priority: v.number() }) },
+  /** A handler for an ingress route is there. The host keeps only routes that the manifest declares. */
+  registerWebhook: { params: v.strictObject({ route: v.pipe(v.string(), v.maxLength(128)) }) },
+  /** It has a search provider. Whether it may have one the host knows. */
+  registerSearchProvider: { params: v.strictObject({}) },
   log: {
     params: v.strictObject({
       level: v.picklist(logLevels),

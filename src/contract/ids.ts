@@ -15,6 +15,8 @@ export const ChatId = v.pipe(
   v.string('must be a string'),
   v.maxLength(MAX_CHAT_ID, 'is too long'),
   v.regex(/^[^\s@:]+@[a-z.]+$/, 'must look like 15550000001@c.us'),
+  // Baileys' spelling of the same person is taken in, and given out by nobody (REST spec 0.8).
+  v.transform(id => id.replace(/@s\.whatsapp\.net$/, '@c.us')),
   v.brand('ChatId'),
 )
 export type ChatId = v.InferOutput<typeof ChatId>

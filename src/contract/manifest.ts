@@ -18,6 +18,9 @@ const text = (field: string) =>
     v.maxLength(256, `manifest.json ${field} is longer than 256 characters`),
   )
 
+/** Hooks for which a plugin may ask to be a guard: while it cannot answer, the thing is refused. */
+export const guardableHooks = ['message:sending', 'webhook:before'] as const
+
 const strings = (field: string) =>
   v.nullish(
     v.pipe(
@@ -152,6 +155,12 @@ export const Manifest = v.pipe(
       ),
       sessions: strings('sessions'),
       hooks: strings('hooks'),
+      failClosed: known(
+        'failClosed',
+        entry => guardableHooks.some(hook => hook === entry),
+        entry =>
+          `manifest.json failClosed holds ${shown(entry)}; it may hold ${guardableHooks.join(' and ')}`,
+      ),
       provides: strings('provides'),
       requires: strings('requires'),
       net: v.nullish(

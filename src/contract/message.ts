@@ -42,6 +42,36 @@ export const MessageContact = v.looseObject({
   pushName: v.optional(v.string()),
 })
 
+/** A file in a message. `omitted`: it is too large to stand here, or has not come yet; its route gives it once it is stored. */
+export const MessageMedia = v.strictObject({
+  mimetype: v.string(),
+  filename: v.optional(v.string()),
+  /** Base64. */
+  data: v.optional(v.string()),
+  omitted: v.optional(v.boolean()),
+  sizeBytes: v.optional(v.number()),
+})
+export type MessageMedia = v.InferOutput<typeof MessageMedia>
+
+/** `url` is that of a place, as somebody shared it; nothing fetches it. */
+export const MessageLocation = v.strictObject({
+  latitude: v.number(),
+  longitude: v.number(),
+  description: v.optional(v.string()),
+  address: v.optional(v.string()),
+  url: v.optional(v.string()),
+})
+export type MessageLocation = v.InferOutput<typeof MessageLocation>
+
+export const MessagePoll = v.strictObject({
+  name: v.string(),
+  options: v.array(v.string()),
+  allowMultipleAnswers: v.boolean(),
+})
+export type MessagePoll = v.InferOutput<typeof MessagePoll>
+
+const Button = v.strictObject({ id: v.string(), text: v.string() })
+
 /** OpenWA's IncomingMessage. `timestamp` is in seconds. Ids are neutral: `@c.us` where the phone is known, else `@lid`. */
 export const IncomingMessage = v.looseObject({
   id: v.string(),
@@ -62,6 +92,21 @@ export const IncomingMessage = v.looseObject({
   contact: v.optional(MessageContact),
   quotedMessage: v.optional(QuotedMessage),
   ephemeralDuration: v.optional(v.number()),
+  media: v.optional(MessageMedia),
+  location: v.optional(MessageLocation),
+  poll: v.optional(MessagePoll),
+  call: v.optional(v.strictObject({ video: v.boolean(), missed: v.boolean() })),
+  /** The cards of a message of type `contact`, as vCard texts. */
+  vcards: v.optional(v.array(v.string())),
+  buttons: v.optional(v.array(Button)),
+  button: v.optional(v.strictObject({ id: v.string(), text: v.optional(v.string()) })),
+  order: v.optional(v.looseObject({ id: v.string() })),
+  product: v.optional(v.looseObject({ id: v.string() })),
+  /** To be seen once; `masked` where only the phone may see it. */
+  isViewOnce: v.optional(v.boolean()),
+  /** Of a text status. */
+  backgroundColor: v.optional(v.string()),
+  font: v.optional(v.number()),
 })
 export type IncomingMessage = v.InferOutput<typeof IncomingMessage>
 
@@ -83,6 +128,8 @@ export const StoredMessage = v.strictObject({
   mediaPath: v.nullable(v.string()),
   mediaMimetype: v.nullable(v.string()),
   status: MessageStatus,
+  /** Why it failed: WhatsApp's code, or a code of the gateway's own. Not one of OpenWA's fields. */
+  error: v.nullable(v.string()),
   createdAt: v.string(),
 })
 export type StoredMessage = v.InferOutput<typeof StoredMessage>
@@ -116,8 +163,16 @@ export const Reply = v.strictObject({
 })
 export type Reply = v.InferOutput<typeof Reply>
 
-/** The answer to every send: accepted, not delivered. `timestamp` in seconds. */
-export const SendResult = v.strictObject({ messageId: v.string(), timestamp: v.number() })
+/**
+ * The answer to every send: accepted, not delivered. `timestamp` in seconds. Who asked to wait for WhatsApp's answer also
+ * gets the state, which is `pending` when none has come in time, and for a failed message the code.
+ */
+export const SendResult = v.strictObject({
+  messageId: v.string(),
+  timestamp: v.number(),
+  state: v.optional(MessageStatus),
+  error: v.optional(v.string()),
+})
 export type SendResult = v.InferOutput<typeof SendResult>
 
 /** A message as the engine hands it to hooks: with the session that it belongs to. */

@@ -5,6 +5,7 @@ import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from
 import type { MessageStatus, MessageType } from '../contract/message.ts'
 import type { PluginStatus, Tier } from '../contract/plugin-view.ts'
 import type { SessionConfig, SessionStatus } from '../contract/session.ts'
+import type { DeliveryStatus, DisabledReason, WebhookFilters } from '../contract/webhook.ts'
 
 type Json = Record<string, unknown>
 
@@ -73,7 +74,10 @@ export const decryptJournal = sqliteTable(
       .references(() => sessions.id, { onDelete: 'cascade' }),
     /** Base64 SHA-256 of the ciphertext. */
     hash: text().notNull(),
-    plaintextSealed: blob('plaintext_sealed', { mode: 'buffer' }).$type<Uint8Array>().notNull(),
+    /** Finds at start what was read and did not become a message any more. */
+    waMessageId: text('wa_message_id').notNull(),
+    /** The plaintext, and the attributes of the stanza that it came in. */
+    entrySealed: blob('entry_sealed', { mode: 'buffer' }).$type<Uint8Array>().notNull(),
     createdAt: integer('created_at').notNull(),
   },
   table => [
@@ -113,9 +117,18 @@ export const messages = sqliteTable(
     error: text(),
     /** The protobuf, sealed: to quote it, and to answer a retry receipt. */
     protoSealed: blob('proto_sealed', { mode: 'buffer' }).$type<Uint8Array>(),
+    /** Of an own message: when WhatsApp first showed that it has it. */
+    ackedAt: integer('acked_at'),
+    /** Since when it waits for a content that can be decrypted; null for a message that has been read. */
+    undecryptedSince: integer('undecrypted_since'),
+    /** JSON of what plugins are to be told of it; null when they have been told, so a restart knows what is left. */
+    untold: text(),
     createdAt: integer('created_at').notNull(),
   },
   table => [
+    index('messages_untold').on(table.sessionId).where(sql`untold IS NOT NULL`),
+    index('messages_undecrypted').on(table.sessionId).where(sql`undecrypted_since IS NOT NULL`),
+    index('messages_unacked').on(table.sessionId).where(sql`acked_at IS NULL AND direction = 'outgoing'`),
     uniqueIndex('messages_identity').on(table.sessionId, table.chatId, table.senderId, table.waMessageId),
     index('messages_by_wa_id').on(table.sessionId, table.waMessageId),
     index('messages_by_session').on(table.sessionId, table.createdAt),
@@ -135,14 +148,13 @@ export const plugins = sqliteTable('plugins', {
   /** Only the operator's enable and disable change it; a crash or a restart does not. */
   enabledByOperator: integer('enabled_by_operator', { mode: 'boolean' }).notNull().default(false),
   tier: text().$type<Tier>().notNull(),
-  missingPromises: text('missing_promises', { mode: 'json' })
-    .$type<string[]>()
-    .notNull()
-    .default(sql`'[]'`),
+  missingPromises: text('missing_promises', { mode: 'json' }).$type<string[]>().notNull().default(sql`'[]'`),
   error: text(),
   /** The configuration with secrets masked, for readers without the key; the whole of it is in `configSealed`. */
   configMasked: text('config_masked', { mode: 'json' }).$type<Json>().notNull(),
-  sessionConfigMasked: text('session_config_masked', { mode: 'json' }).$type<Record<string, Json>>().notNull(),
+  sessionConfigMasked: text('session_config_masked', { mode: 'json' })
+    .$type<Record<string, Json>>()
+    .notNull(),
   /** JSON of PluginConfig (contract/frames.ts), sealed. */
   configSealed: blob('config_sealed', { mode: 'buffer' }).$type<Uint8Array>().notNull(),
   activeSessions: text('active_sessions', { mode: 'json' }).$type<string[]>().notNull(),
@@ -165,4 +177,333 @@ export const pluginStorage = sqliteTable(
     value: text().notNull(),
   },
   table => [primaryKey({ columns: [table.pluginId, table.key] })],
+)
+
+/** Provisioned ingress of plugins: who may send to a plugin's routes, and for which session (null: for all). */
+export const pluginInstances = sqliteTable(
+  'plugin_instances',
+  {
+    pluginId: text('plugin_id')
+      .notNull()
+      .references(() => plugins.id, { onDelete: 'cascade' }),
+    instanceId: text('instance_id').notNull(),
+    sessionScope: text('session_scope'),
+    secretSealed: blob('secret_sealed', { mode: 'buffer' }).$type<Uint8Array>().notNull(),
+    verifyTokenSealed: blob('verify_token_sealed', { mode: 'buffer' }).$type<Uint8Array>(),
+    configMasked: text('config_masked', { mode: 'json' }).$type<Json>().notNull(),
+    configSealed: blob('config_sealed', { mode: 'buffer' }).$type<Uint8Array>().notNull(),
+    enabled: integer({ mode: 'boolean' }).notNull().default(true),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  table => [primaryKey({ columns: [table.pluginId, table.instanceId] })],
+)
+
+/**
+ * Webhooks that were acknowledged. A row outlives its work: done, it remembers the delivery's id against replays; dead, it
+ * waits to be taken up again. It stays when its instance is deleted.
+ */
+export const ingressEvents = sqliteTable(
+  'ingress_events',
+  {
+    /** Counts up, so it is also the order of arrival. */
+    id: integer().primaryKey({ autoIncrement: true }),
+    pluginId: text('plugin_id')
+      .notNull()
+      .references(() => plugins.id, { onDelete: 'cascade' }),
+    instanceId: text('instance_id').notNull(),
+    route: text().notNull(),
+    deliveryId: text('delivery_id').notNull(),
+    /** The conversation at the other side, where the route says how to find it; null is one more lane. */
+    conversationId: text('conversation_id'),
+    sessionId: text('session_id'),
+    state: text({ enum: ['pending', 'done', 'dead'] }).notNull(),
+    attempts: integer().notNull().default(0),
+    nextAttemptAt: integer('next_attempt_at').notNull(),
+    error: text(),
+    /** JSON of the request, sealed; null once it is done. */
+    requestSealed: blob('request_sealed', { mode: 'buffer' }).$type<Uint8Array>(),
+    receivedAt: integer('received_at').notNull(),
+    finishedAt: integer('finished_at'),
+  },
+  table => [
+    uniqueIndex('ingress_events_identity').on(
+      table.pluginId,
+      table.instanceId,
+      table.route,
+      table.deliveryId,
+    ),
+    index('ingress_events_by_state').on(table.state, table.finishedAt),
+  ],
+)
+
+/** Which conversation of another system is which chat, and who answers in it. A plugin's `instanceId` need not be provisioned. */
+export const conversationMappings = sqliteTable(
+  'conversation_mappings',
+  {
+    /** Without a foreign key: the mapping of a deleted session waits for the one that replaces it. */
+    sessionId: text('session_id').notNull(),
+    chatId: text('chat_id').notNull(),
+    pluginId: text('plugin_id')
+      .notNull()
+      .references(() => plugins.id, { onDelete: 'cascade' }),
+    instanceId: text('instance_id').notNull(),
+    providerConversationId: text('provider_conversation_id').notNull(),
+    handoverState: text('handover_state', { enum: ['bot', 'human', 'closed'] }).notNull(),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  table => [
+    primaryKey({ columns: [table.sessionId, table.chatId, table.pluginId, table.instanceId] }),
+    uniqueIndex('conversation_mappings_provider').on(
+      table.pluginId,
+      table.instanceId,
+      table.providerConversationId,
+    ),
+  ],
+)
+
+/** The event log: everything that webhooks and streams carry. `seq` is the cursor of readers, in the order of commits. */
+export const events = sqliteTable(
+  'events',
+  {
+    seq: integer().primaryKey({ autoIncrement: true }),
+    id: text().notNull().unique(),
+    event: text().notNull(),
+    sessionId: text('session_id')
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    chatId: text('chat_id'),
+    /** JSON text; it is sent as it stands here. */
+    data: text().notNull(),
+    /** What the row weighs when the log is cut to its size. */
+    bytes: integer().notNull(),
+    occurredAt: integer('occurred_at').notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  table => [index('events_by_session').on(table.sessionId), index('events_size').on(table.bytes)],
+)
+
+export const webhooks = sqliteTable(
+  'webhooks',
+  {
+    id: text().primaryKey(),
+    sessionId: text('session_id')
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    url: text().notNull(),
+    events: text({ mode: 'json' }).$type<string[]>().notNull(),
+    filters: text({ mode: 'json' }).$type<WebhookFilters>(),
+    active: integer({ mode: 'boolean' }).notNull().default(true),
+    /** Whether deliveries of one chat keep their order. */
+    ordered: integer({ mode: 'boolean' }).notNull().default(true),
+    /** OpenWA's tries in all; null for the schedule over three days. */
+    retryCount: integer('retry_count'),
+    /** JSON of the secrets with their ends and of the headers, sealed; names of the headers are in `headerNames`. */
+    secretsSealed: blob('secrets_sealed', { mode: 'buffer' }).$type<Uint8Array>().notNull(),
+    headerNames: text('header_names', { mode: 'json' }).$type<string[]>().notNull(),
+    /** Since when every try has failed; null while it answers. */
+    failingSince: integer('failing_since'),
+    disabledReason: text('disabled_reason').$type<DisabledReason>(),
+    lastTriggeredAt: integer('last_triggered_at'),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  table => [index('webhooks_by_session').on(table.sessionId)],
+)
+
+/** One event on its way to one webhook. Rows outlive their webhook, so that what became of them can be told. */
+export const deliveries = sqliteTable(
+  'deliveries',
+  {
+    /** Counts up: the order within a lane. */
+    position: integer().primaryKey({ autoIncrement: true }),
+    id: text().notNull().unique(),
+    webhookId: text('webhook_id').notNull(),
+    sessionId: text('session_id')
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    eventId: text('event_id').notNull(),
+    event: text().notNull(),
+    /** The chat, or empty for what belongs to none. One delivery of a lane is under way at a time, unless unordered. */
+    lane: text().notNull(),
+    idempotencyKey: text('idempotency_key').notNull(),
+    url: text().notNull(),
+    status: text().$type<DeliveryStatus>().notNull(),
+    attempts: integer().notNull().default(0),
+    nextAt: integer('next_at').notNull(),
+    lastAttemptAt: integer('last_attempt_at'),
+    lastStatus: integer('last_status'),
+    lastResult: text('last_result'),
+    lastError: text('last_error'),
+    responseMs: integer('response_ms'),
+    responseBody: text('response_body'),
+    /** JSON of the data as a plugin has rewritten it; null while the event's own is sent. */
+    rewritten: text(),
+    replayOf: text('replay_of'),
+    createdAt: integer('created_at').notNull(),
+    settledAt: integer('settled_at'),
+  },
+  table => [
+    index('deliveries_due').on(table.status, table.webhookId, table.nextAt),
+    index('deliveries_by_lane').on(table.webhookId, table.lane, table.status),
+    index('deliveries_by_event').on(table.eventId),
+    index('deliveries_by_session').on(table.sessionId),
+  ],
+)
+
+/** Keys that clients have given their sends, each with the one message that it has led to. */
+export const idempotencyKeys = sqliteTable(
+  'idempotency_keys',
+  {
+    sessionId: text('session_id')
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    key: text().notNull(),
+    /** Digest of the route and the body. */
+    hash: text().notNull(),
+    messageId: text('message_id').notNull(),
+    waMessageId: text('wa_message_id').notNull(),
+    /** Seconds, as the first answer had it. */
+    timestamp: integer().notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  table => [
+    primaryKey({ columns: [table.sessionId, table.key] }),
+    index('idempotency_keys_by_message').on(table.messageId),
+    index('idempotency_keys_age').on(table.createdAt),
+  ],
+)
+
+/** People that an account knows: one row for each, whichever of their ids are known by now. Chats and groups point at it. */
+export const contacts = sqliteTable(
+  'contacts',
+  {
+    id: text().primaryKey(),
+    sessionId: text('session_id')
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    phoneId: text('phone_id'),
+    lidId: text('lid_id'),
+    /** As the address book of the phone has it. */
+    name: text(),
+    /** As the person calls itself. */
+    pushName: text('push_name'),
+    verifiedName: text('verified_name'),
+    isBlocked: integer('is_blocked', { mode: 'boolean' }).notNull().default(false),
+  },
+  table => [
+    uniqueIndex('contacts_by_phone').on(table.sessionId, table.phoneId),
+    uniqueIndex('contacts_by_lid').on(table.sessionId, table.lidId),
+  ],
+)
+
+/** What the phone says of a chat. Its messages are in `messages`; null is what the phone has not said. */
+export const chats = sqliteTable(
+  'chats',
+  {
+    sessionId: text('session_id')
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    /** Id of a contact where it is a chat with one person, so that learning another id of theirs does not split it; else its own. */
+    peer: text().notNull(),
+    name: text(),
+    /** Seconds; of the last message, where that is not stored. */
+    lastAt: integer('last_at'),
+    archived: integer({ mode: 'boolean' }),
+    /** 0: not pinned. */
+    pinnedAt: integer('pinned_at'),
+    /** 0: not muted, -1: for ever. */
+    mutedUntil: integer('muted_until'),
+    /** Unread messages at `countedAt`; what came in since is counted on top. -1: marked as unread by hand. */
+    unreadBase: integer('unread_base'),
+    countedAt: integer('counted_at'),
+    ephemeralSeconds: integer('ephemeral_seconds'),
+    changedAt: integer('changed_at').notNull(),
+  },
+  table => [primaryKey({ columns: [table.sessionId, table.peer] })],
+)
+
+/** Groups as WhatsApp describes them. */
+export const groups = sqliteTable(
+  'groups',
+  {
+    sessionId: text('session_id')
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    groupId: text('group_id').notNull(),
+    subject: text(),
+    description: text(),
+    /** Neutral id, the one that WhatsApp gave. */
+    ownerId: text('owner_id'),
+    /** Seconds. */
+    createdAt: integer('created_at'),
+    /** Only admins write. */
+    announce: integer({ mode: 'boolean' }),
+    /** Only admins change what the group is called and says. */
+    locked: integer({ mode: 'boolean' }),
+    memberAddMode: text('member_add_mode', { enum: ['all', 'admins'] }),
+    joinApproval: integer('join_approval', { mode: 'boolean' }),
+    ephemeralSeconds: integer('ephemeral_seconds'),
+    linkedParent: text('linked_parent'),
+    /** By which of their ids the members are addressed when a message is encrypted for them. */
+    addressing: text({ enum: ['lid', 'pn'] }),
+    /** Whether this account is in it. */
+    isMember: integer('is_member', { mode: 'boolean' }).notNull(),
+    /** All members are known; false for a group of which only single changes were heard. */
+    isComplete: integer('is_complete', { mode: 'boolean' }).notNull(),
+  },
+  table => [primaryKey({ columns: [table.sessionId, table.groupId] })],
+)
+
+export const groupMembers = sqliteTable(
+  'group_members',
+  {
+    sessionId: text('session_id')
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    groupId: text('group_id').notNull(),
+    contactId: text('contact_id').notNull(),
+    /** The address that the group knows the member by, neutral. */
+    address: text().notNull(),
+    admin: text({ enum: ['admin', 'superadmin'] }),
+  },
+  table => [
+    primaryKey({ columns: [table.sessionId, table.groupId, table.contactId] }),
+    index('group_members_by_contact').on(table.contactId),
+  ],
+)
+
+/** How a session reaches WhatsApp where not directly. What may be shown is beside the sealed whole. */
+export const sessionProxies = sqliteTable('session_proxies', {
+  sessionId: text('session_id')
+    .primaryKey()
+    .references(() => sessions.id, { onDelete: 'cascade' }),
+  type: text({ enum: ['http', 'https', 'socks5'] }).notNull(),
+  /** `host:port` */
+  host: text().notNull(),
+  hasCredentials: integer('has_credentials', { mode: 'boolean' }).notNull(),
+  urlSealed: blob('url_sealed', { mode: 'buffer' }).$type<Uint8Array>().notNull(),
+})
+
+/** Pieces of history that the phone sent, and how far each is stored: a restart goes on where it was. */
+export const historyChunks = sqliteTable(
+  'history_chunks',
+  {
+    sessionId: text('session_id')
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    /** WhatsApp's id of the message that announced it. */
+    id: text().notNull(),
+    /** The announcement, sealed: where the piece lies, and its key. Null once it is done. */
+    noticeSealed: blob('notice_sealed', { mode: 'buffer' }).$type<Uint8Array>(),
+    state: text({ enum: ['pending', 'done', 'cut', 'lost'] }).notNull(),
+    /** Messages of it that have been gone through. */
+    taken: integer().notNull().default(0),
+    /** Of those, what was stored. */
+    rows: integer().notNull().default(0),
+    bytes: integer().notNull().default(0),
+    createdAt: integer('created_at').notNull(),
+  },
+  table => [primaryKey({ columns: [table.sessionId, table.id] })],
 )

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest'
+import { GatewayError } from '../contract/errors.ts'
+import { parseStrictJson } from './json.ts'
+
+const parse = (text: string) => parseStrictJson(new TextEncoder().encode(text))
+
+/** The reason that a text is refused with. */
+function refusal(bytes: string | Uint8Array): unknown {
+  try {
+    if (typeof bytes === 'string') parse(bytes)
+    else parseStrictJson(bytes)
+  } catch (thrown) {
+    expect(thrown).toBeInstanceOf(GatewayError)
+    return (thrown as GatewayError).details.messages
+  }
+  throw new Error('was accepted')
+}
+
+describe('parseStrictJson', () => {
+  it.each([
+    '{"a":1,"b":{"a":2,"c":[{"a":1},{"a":2}]},"d":"\\u00e9 \\" \\\\"}',
+    '[1,-0.5,1e3,true,null,"a,b:{}[]"]',
+    '"text"',
+    ' {"a" : "b"} ',
+    '{"":0,"\\\\":1,"\\"":2}',
+    '{"a":9007199254740991}',
+  ])('gives what JSON.parse gives for %s', text => {
+    expect(parse(text)).toEqual(JSON.parse(text))
+  })
+
+  it.each([
+    ['{"a":1}x', 'is not valid JSON'],
+    ['\ufeff{}', 'is not valid JSON'],
+    ['', 'is not valid JSON'],
+    ['{"a":1,"a":2}', 'has the property "a" twice'],
+    ['{"a":1,"\\u0061":2}', 'has the property "a" twice'],
+    ['{"x":[{"b":1,"c":{"d":1},"b":2}]}', 'has the property "b" twice'],
+    ['{"__proto__":{}}', 'must not have a property __proto__'],
+    ['{"x":{"\\u005f_proto__":1}}', 'must not have a property __proto__'],
+    ['{"a":"b\\u0000"}', 'must not contain NUL'],
+    ['{"b\\u0000":1}', 'must not contain NUL'],
+    ['{"a":"\\ud800"}', 'contains half of a surrogate pair'],
+    ['{"a":1e400}', 'has a number that is out of range: 1e400'],
+    ['[9007199254740993]', 'has a number that is out of range: 9007199254740993'],
+    [`${'['.repeat(100)}${']'.repeat(100)}`, 'is nested deeper than 32 levels'],
+    [`[${'0,'.repeat(100_001)}0]`, 'has more than 100000 members'],
+  ])('refuses %#', (text, why) => {
+    expect(refusal(text)).toEqual([`body ${why}`])
+  })
+
+  it('refuses bytes that are not UTF-8', () => {
+    expect(refusal(new Uint8Array([0x22, 0xff, 0x22]))).toEqual(['body is not valid UTF-8'])
+  })
+
+  it('takes text nested a hundred thousand levels deep without falling over', () => {
+    expect(refusal('['.repeat(100_000) + ']'.repeat(100_000))).toEqual([
+      'body is nested deeper than 32 levels',
+    ])
+  })
+})

@@ -1,0 +1,132 @@
+// Sessions (REST spec, section 1): lists come from the database, whatever needs a socket is asked of the engine.
+import * as v from 'valibot'
+import { GatewayError } from '../../contract/errors.ts'
+import { SessionId } from '../../contract/ids.ts'
+import { CreateSession, Session, SessionQr } from '../../contract/session.ts'
+import { countSessions, findSession, listSessions, toSession } from '../../db/sessions.ts'
+import { type Route, route } from '../route.ts'
+import { clamped, pathId } from '../validate.ts'
+
+export const noSession = (id: string): string => `Session with id '${id}' not found`
+
+/** The path of everything that belongs to one session. */
+export const BySession = v.object({ sid: pathId(SessionId, noSession) })
+
+const SessionList = v.object({
+  limit: clamped({ min: 1, max: 1000, fallback: 1000 }),
+  offset: clamped({ min: 0, max: Number.MAX_SAFE_INTEGER, fallback: 0 }),
+  name: v.optional(v.pipe(v.string('must be one name'), v.nonEmpty('must not be empty'))),
+})
+
+const Overview = v.strictObject({
+  total: v.number(),
+  active: v.number(),
+  ready: v.number(),
+  disconnected: v.number(),
+  byStatus: v.record(v.string(), v.number()),
+  /** Of the process that answers, in MB. */
+  memoryUsage: v.strictObject({ heapUsed: v.number(), heapTotal: v.number(), rss: v.number() }),
+})
+
+const inMb = (bytes: number) => Math.round(bytes / 1024 / 1024)
+
+/** What tells the engine to do something with a session and answers with the session as it is then. */
+const actions = [
+  ['start', 'session.start', 'Start a session'],
+  ['stop', 'session.stop', 'Stop a session; it stays stopped over a restart of the gateway'],
+  ['logout', 'session.logout', 'Log the account out and forget its credentials'],
+  ['force-kill', 'session.forceKill', 'End a session that does not stop'],
+] as const
+
+export const sessionRoutes: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/sessions',
+    summary: 'List the sessions that the key may see, newest first',
+    role: 'viewer',
+    query: SessionList,
+    status: 200,
+    result: v.array(Session),
+    handle: ({ query: { limit, offset, name }, key }, { db }) =>
+      listSessions(db, { limit, offset, name, scope: key?.allowedSessions ?? null }),
+  }),
+  // Before `/sessions/:sid`, which would take `stats` for an id.
+  route({
+    method: 'GET',
+    path: '/sessions/stats/overview',
+    summary: 'Count the sessions that the key may see',
+    role: 'viewer',
+    status: 200,
+    result: Overview,
+    async handle({ key }, { db, memoryUsage }) {
+      const { total, active, byStatus } = await countSessions(db, key?.allowedSessions ?? null)
+      const { ready = 0, disconnected = 0 } = byStatus
+      const { heapUsed, heapTotal, rss } = memoryUsage()
+      return {
+        total,
+        active,
+        ready,
+        disconnected,
+        byStatus,
+        memoryUsage: { heapUsed: inMb(heapUsed), heapTotal: inMb(heapTotal), rss: inMb(rss) },
+      }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/sessions/:sid',
+    summary: 'Get one session',
+    role: 'viewer',
+    params: BySession,
+    status: 200,
+    result: Session,
+    async handle({ params: { sid } }, { db }) {
+      const row = await findSession(db, sid)
+      if (row === null) throw new GatewayError('not_found', noSession(sid))
+      return toSession(row)
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/sessions',
+    summary: 'Create a session',
+    role: 'operator',
+    unscoped: true,
+    body: CreateSession,
+    status: 201,
+    result: Session,
+    handle: ({ body }, { engine }) => engine.call('session.create', body),
+  }),
+  route({
+    method: 'GET',
+    path: '/sessions/:sid/qr',
+    summary: 'Get the QR code that links a phone',
+    role: 'operator',
+    params: BySession,
+    status: 200,
+    result: SessionQr,
+    handle: ({ params: { sid } }, { engine }) => engine.call('session.qr', { sessionId: sid }),
+  }),
+  ...actions.map(([name, method, summary]) =>
+    route({
+      method: 'POST',
+      path: `/sessions/:sid/${name}`,
+      summary,
+      role: 'operator',
+      params: BySession,
+      status: 200,
+      result: Session,
+      handle: ({ params: { sid } }, { engine }) => engine.call(method, { sessionId: sid }),
+    }),
+  ),
+  route({
+    method: 'DELETE',
+    path: '/sessions/:sid',
+    summary: 'Delete a session with its messages and credentials',
+    role: 'operator',
+    params: BySession,
+    status: 204,
+    result: null,
+    handle: ({ params: { sid } }, { engine }) => engine.call('session.delete', { sessionId: sid }),
+  }),
+]

@@ -1,0 +1,210 @@
+// The people of an account in the database. A person is one row with one internal id; phone and lid are learnt, in whatever
+// order, and when it turns out that two rows are one person they become one, with their chats, groups and messages.
+import { and, eq, or, type SQL, sql } from 'drizzle-orm'
+import type { Db, Statement } from '../db.ts'
+import { contacts } from '../schema.ts'
+
+export type ContactRow = typeof contacts.$inferSelect
+
+/** What somebody has said of a person. Of the names, undefined says nothing and null takes it away. */
+export interface PersonFact {
+  phoneId: string | null
+  lidId: string | null
+  name?: string | null
+  pushName?: string | null
+  verifiedName?: string | null
+}
+
+/** The facts of a statement as rows: `?1` is the session, `?2` JSON of them. */
+const GIVEN = `g AS (SELECT value->>'i' AS id, value->>'p' AS phone, value->>'l' AS lid FROM json_each(?2))`
+const PAIRS = `${GIVEN}, pairs AS (SELECT phone, lid FROM g WHERE phone IS NOT NULL AND lid IS NOT NULL)`
+const byPhone = (phone: string) => `session_id = ?1 AND phone_id = ${phone}`
+const byLid = (lid: string) => `session_id = ?1 AND lid_id = ${lid}`
+
+/** Two rows of which a pair says that they are one. `rest`: another lid that the row with the phone has, so it stays. */
+const MOVES = `${PAIRS}, moves AS (
+  SELECT old.id AS old_id, new.id AS new_id, old.lid_id AS rest FROM pairs
+  JOIN contacts old ON old.session_id = ?1 AND old.phone_id = pairs.phone
+  JOIN contacts new ON new.session_id = ?1 AND new.lid_id = pairs.lid
+  WHERE old.id <> new.id)`
+const MERGED = 'SELECT old_id FROM moves WHERE rest IS NULL'
+
+/** The later word on a chat counts; what it leaves open, the other one may say. */
+const later = (column: string) =>
+  `${column} = CASE WHEN o.changed_at > chats.changed_at THEN coalesce(o.${column}, chats.${column}) ELSE coalesce(chats.${column}, o.${column}) END`
+
+const INSERT = `WITH ${GIVEN} INSERT INTO contacts (id, session_id, phone_id, lid_id)
+  SELECT id, ?1, phone, lid FROM g
+  WHERE NOT EXISTS (SELECT 1 FROM contacts WHERE ${byPhone('g.phone')})
+  AND NOT EXISTS (SELECT 1 FROM contacts WHERE ${byLid('g.lid')})`
+
+/** Messages of a person carry the id that stands for the person outside; it has become another one. */
+const moveMessages = (from: string, source: string) => [
+  `WITH ${PAIRS}, x AS (${source}) UPDATE OR IGNORE messages SET chat_id = x.phone,
+    sender_id = CASE WHEN sender_id = x.${from} THEN x.phone ELSE sender_id END,
+    "from" = CASE WHEN "from" = x.${from} THEN x.phone ELSE "from" END,
+    "to" = CASE WHEN "to" = x.${from} THEN x.phone ELSE "to" END,
+    phone_id = x.phone, lid_id = x.lid
+    FROM x WHERE messages.session_id = ?1 AND messages.chat_id = x.${from}`,
+  // What could not move is there already: delivered twice, under either id.
+  `WITH ${PAIRS}, x AS (${source}) DELETE FROM messages WHERE session_id = ?1 AND chat_id IN (SELECT ${from} FROM x)`,
+]
+
+/** In the order in which they must run. */
+const LINK = [
+  ...moveMessages('lid', 'SELECT phone, lid FROM pairs'),
+  ...moveMessages(
+    'old',
+    `SELECT pairs.phone, pairs.lid, c.phone_id AS old FROM pairs
+     JOIN contacts c ON c.session_id = ?1 AND c.lid_id = pairs.lid AND c.phone_id <> pairs.phone`,
+  ),
+  `WITH ${PAIRS} UPDATE contacts SET lid_id = pairs.lid FROM pairs
+    WHERE contacts.session_id = ?1 AND contacts.phone_id = pairs.phone
+    AND NOT EXISTS (SELECT 1 FROM contacts l WHERE l.session_id = ?1 AND l.lid_id = pairs.lid)`,
+  `WITH ${MOVES} UPDATE contacts SET name = coalesce(contacts.name, o.name),
+    push_name = coalesce(contacts.push_name, o.push_name),
+    verified_name = coalesce(contacts.verified_name, o.verified_name),
+    is_blocked = max(contacts.is_blocked, o.is_blocked)
+    FROM moves JOIN contacts o ON o.id = moves.old_id WHERE contacts.id = moves.new_id AND rest IS NULL`,
+  `WITH ${MOVES} UPDATE chats SET last_at = max(coalesce(chats.last_at, 0), coalesce(o.last_at, 0)),
+    ${['name', 'archived', 'pinned_at', 'muted_until', 'unread_base', 'counted_at', 'ephemeral_seconds'].map(later).join(', ')},
+    changed_at = max(chats.changed_at, o.changed_at)
+    FROM moves JOIN chats o ON o.session_id = ?1 AND o.peer = moves.old_id
+    WHERE chats.session_id = ?1 AND chats.peer = moves.new_id AND rest IS NULL`,
+  `WITH ${MOVES} UPDATE OR IGNORE chats SET peer = moves.new_id FROM moves
+    WHERE chats.session_id = ?1 AND chats.peer = moves.old_id AND rest IS NULL`,
+  `WITH ${MOVES} DELETE FROM chats WHERE session_id = ?1 AND peer IN (${MERGED})`,
+  `WITH ${MOVES} UPDATE OR IGNORE group_members SET contact_id = moves.new_id FROM moves
+    WHERE group_members.contact_id = moves.old_id AND rest IS NULL`,
+  `WITH ${MOVES} DELETE FROM group_members WHERE contact_id IN (${MERGED})`,
+  `WITH ${MOVES} DELETE FROM contacts WHERE id IN (${MERGED})`,
+  // A number that has gone to somebody else.
+  `WITH ${MOVES} UPDATE contacts SET phone_id = NULL WHERE id IN (SELECT old_id FROM moves)`,
+  `WITH ${PAIRS} UPDATE contacts SET phone_id = pairs.phone FROM pairs
+    WHERE contacts.session_id = ?1 AND contacts.lid_id = pairs.lid AND contacts.phone_id IS NOT pairs.phone`,
+]
+
+const said = (column: string, key: string) =>
+  `${column} = CASE WHEN json_type(x.value, '$.${key}') IS NULL THEN contacts.${column} ELSE x.value->>'${key}' END`
+const NAMES = `UPDATE contacts SET ${said('name', 'n')}, ${said('push_name', 'u')}, ${said('verified_name', 'v')}
+  FROM (SELECT value, coalesce(
+    (SELECT id FROM contacts WHERE ${byLid(`value->>'l'`)}),
+    (SELECT id FROM contacts WHERE ${byPhone(`value->>'p'`)})) AS id FROM json_each(?2)) x
+  WHERE contacts.id = x.id`
+
+/**
+ * Takes in what was said of people, the later word last. `newId` gives ids for those not heard of before. Said twice it
+ * changes nothing. Some statements for all of them; a second set where one person is spoken of twice.
+ */
+export function learnPeople(
+  sessionId: string,
+  facts: readonly PersonFact[],
+  newId: () => string,
+): Statement[] {
+  return rounds(facts).flatMap(round => {
+    const json = JSON.stringify(
+      round.map(({ phoneId, lidId, name, pushName, verifiedName }) => ({
+        i: newId(),
+        p: phoneId,
+        l: lidId,
+        n: name,
+        u: pushName,
+        v: verifiedName,
+      })),
+    )
+    const hasPair = round.some(({ phoneId, lidId }) => phoneId !== null && lidId !== null)
+    const hasNames = round.some(
+      ({ name, pushName, verifiedName }) =>
+        name !== undefined || pushName !== undefined || verifiedName !== undefined,
+    )
+    return [INSERT, ...(hasPair ? LINK : []), ...(hasNames ? [NAMES] : [])].map(text => ({
+      sql: text,
+      args: [sessionId, json],
+    }))
+  })
+}
+
+/** One statement sees all its facts at once, so no id may be in it twice. */
+function rounds(facts: readonly PersonFact[]): PersonFact[][] {
+  const found: PersonFact[][] = []
+  let ids = new Set<string>()
+  for (const fact of facts) {
+    const own = [fact.phoneId, fact.lidId].filter(id => id !== null)
+    if (own.length === 0) continue
+    if (found.length === 0 || own.some(id => ids.has(id))) {
+      found.push([])
+      ids = new Set()
+    }
+    for (const id of own) ids.add(id)
+    found.at(-1)?.push(fact)
+  }
+  return found
+}
+
+/** Whom this account has blocked; with `isWhole`, nobody else is. Ids are neutral; people not heard of must be learnt before. */
+export function setBlocked(
+  sessionId: string,
+  ids: readonly string[],
+  isBlocked: boolean,
+  isWhole = false,
+): Statement[] {
+  const listed = 'SELECT value FROM json_each(?2)'
+  const change: Statement = {
+    sql: `UPDATE contacts SET is_blocked = ?3 WHERE session_id = ?1 AND (phone_id IN (${listed}) OR lid_id IN (${listed}))`,
+    args: [sessionId, JSON.stringify(ids), isBlocked ? 1 : 0],
+  }
+  if (!isWhole) return [change]
+  return [{ sql: 'UPDATE contacts SET is_blocked = 0 WHERE session_id = ?1', args: [sessionId] }, change]
+}
+
+const isPerson = (id: string): SQL | undefined => or(eq(contacts.phoneId, id), eq(contacts.lidId, id))
+
+/** The person with this phone id or lid. */
+export async function findContact(db: Db, sessionId: string, id: string): Promise<ContactRow | null> {
+  const [row] = await db
+    .select()
+    .from(contacts)
+    .where(and(eq(contacts.sessionId, sessionId), isPerson(id)))
+    .limit(1)
+  return row ?? null
+}
+
+/** People by name, those without one last. `only`: those with one of these ids. */
+export async function listContacts(
+  db: Db,
+  sessionId: string,
+  page: { limit: number; offset: number; only?: readonly string[] | null },
+): Promise<ContactRow[]> {
+  const name = sql`lower(coalesce(${contacts.name}, ${contacts.pushName}))`
+  return await db
+    .select()
+    .from(contacts)
+    .where(
+      and(
+        eq(contacts.sessionId, sessionId),
+        page.only == null ? undefined : or(...page.only.map(isPerson), sql`false`),
+      ),
+    )
+    .orderBy(sql`${name} IS NULL`, name, contacts.id)
+    .limit(page.limit)
+    .offset(page.offset)
+}
+
+/** Ids of the people that this account has blocked: the phone's where it is known. */
+export async function listBlocked(db: Db, sessionId: string): Promise<string[]> {
+  const rows = await db
+    .select({ phoneId: contacts.phoneId, lidId: contacts.lidId })
+    .from(contacts)
+    .where(and(eq(contacts.sessionId, sessionId), eq(contacts.isBlocked, true)))
+    .orderBy(contacts.id)
+  return rows.flatMap(({ phoneId, lidId }) => phoneId ?? lidId ?? [])
+}
+
+/** True when `id` and one of `others` are two ids of one person. */
+export async function isSamePerson(
+  db: Db,
+  of: { sessionId: string; id: string; others: readonly string[] },
+): Promise<boolean> {
+  const person = await findContact(db, of.sessionId, of.id)
+  return [person?.phoneId, person?.lidId].some(id => id != null && of.others.includes(id))
+}
