@@ -6,9 +6,7 @@ import { argv } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import JSZip from 'jszip'
-import { normalizeMain, parseManifest, readArchive } from '../engine-node/plugins/archive.ts'
-import { parseStrictJson } from '../engine-node/plugins/strict-json.ts'
-import { GatewayError } from '../src/contract/errors.ts'
+import { normalizeMain, readArchive, readManifest } from '../engine-node/plugins/archive.ts'
 
 /** The first day that a zip can tell. A real time would make another archive of the same plugin. */
 const NO_DATE = new Date(Date.UTC(1980, 0, 1))
@@ -29,9 +27,7 @@ export interface PackedPlugin {
  */
 export async function packPlugin(folder: string): Promise<PackedPlugin> {
   const manifestBytes = readFileSync(join(folder, 'manifest.json'))
-  const json = parseStrictJson(manifestBytes, { maxDepth: 16 })
-  if (!json.ok) throw new GatewayError('manifest_invalid', `manifest.json is not valid JSON: ${json.why}`)
-  const { id, version, main, configUi } = parseManifest(json.value)
+  const { id, version, main, configUi } = readManifest(manifestBytes)
 
   const files: [path: string, content: Uint8Array][] = [
     ['manifest.json', manifestBytes],

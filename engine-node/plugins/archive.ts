@@ -6,9 +6,9 @@ import { crc32, inflateRaw } from 'node:zlib'
 import * as v from 'valibot'
 import { GatewayError } from '../../src/contract/errors.ts'
 import { Manifest } from '../../src/contract/manifest.ts'
+import { parseStrictJson } from '../../src/contract/strict-json.ts'
 import { notAZip, refuseArchive } from './archive-refusal.ts'
 import { createPathSet, readEntryName } from './entry-name.ts'
-import { parseStrictJson } from './strict-json.ts'
 import { readZipDirectory } from './zip-directory.ts'
 import type { ZipEntry } from './zip-fields.ts'
 
@@ -130,10 +130,13 @@ async function inflated(input: Uint8Array, path: string, size: number): Promise<
 const tooMuch = (path?: string) =>
   refuseArchive('size', 'The contents exceed the size limit or the size that they declare', path)
 
-function readManifest(bytes: Uint8Array): Manifest {
-  const json = parseStrictJson(bytes, { maxDepth: archiveLimits.manifestDepth })
-  if (!json.ok) throw refuseArchive('manifest', `manifest.json is not valid JSON: ${json.why}`)
-  return parseManifest(json.value)
+/** The manifest from its bytes. Throws `package_invalid` where they are no JSON, `manifest_invalid` for what it says. */
+export function readManifest(bytes: Uint8Array): Manifest {
+  const value = parseStrictJson(bytes, {
+    maxDepth: archiveLimits.manifestDepth,
+    refuse: why => refuseArchive('manifest', `manifest.json is not valid JSON: it ${why}`),
+  })
+  return parseManifest(value)
 }
 
 /** A manifest from parsed JSON. Throws `manifest_invalid` with every fault and where it is. */

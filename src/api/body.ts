@@ -1,7 +1,10 @@
 // The bytes of a request: read under a cap, as JSON or as one uploaded file.
 import { GatewayError } from '../contract/errors.ts'
-import { parseStrictJson } from './json.ts'
+import { parseStrictJson } from '../contract/strict-json.ts'
 import type { RawRequest } from './route.ts'
+
+/** Nesting that no request of this API comes near. */
+const MAX_DEPTH = 32
 
 /** What a multipart body holds besides its file: boundaries, headers, and a field or two. */
 const FORM_OVERHEAD_BYTES = 64 * 1024
@@ -78,7 +81,14 @@ export async function readJson(request: Request, limit: number): Promise<unknown
   if (bytes.byteLength === 0) return {}
   if (type === null || !JSON_TYPE.test(type))
     throw new GatewayError('unsupported_media_type', 'The request body must be application/json')
-  const value = parseStrictJson(bytes)
+  const value = parseStrictJson(bytes, {
+    maxDepth: MAX_DEPTH,
+    refuse: (why, cause) =>
+      new GatewayError('invalid_input', 'Validation failed', {
+        details: { messages: [`body ${why}`] },
+        cause,
+      }),
+  })
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
   throw invalid('body must be a JSON object')
 }

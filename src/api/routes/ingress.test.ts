@@ -50,7 +50,7 @@ beforeEach(async () => {
   const engine: Engine = {
     async call(method, params) {
       if (down !== null) throw down
-      const handlers = ingress.handlers as Record<string, (params: unknown) => Promise<never>>
+      const handlers = ingress.handlers as unknown as Record<string, (params: unknown) => Promise<never>>
       return await handlers[method]!(params)
     },
   }
@@ -59,6 +59,7 @@ beforeEach(async () => {
     writer,
     engine,
     now: clock.now,
+    after: clock.after,
     randomBytes: length => new Uint8Array(length).fill(1),
     hashKey,
     clientIp: () => '192.0.2.1',

@@ -1,8 +1,4 @@
 // JSON from strangers. Stricter than JSON.parse where two readers of one text could disagree on what it says.
-import { GatewayError } from '../contract/errors.ts'
-
-/** Nesting that no request of this API comes near; deeper text is made to break recursive code behind us. */
-const MAX_DEPTH = 32
 
 /** Members and elements in all. A text with a million of them costs a second of parsing. */
 const MAX_MEMBERS = 100_000
@@ -13,11 +9,28 @@ const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype'])
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const NUMBER = /-?\d+(\.\d+)?([eE][+-]?\d+)?/y
 
-const refuse = (why: string, cause?: unknown) =>
-  new GatewayError('invalid_input', 'Validation failed', { details: { messages: [`body ${why}`] }, cause })
+/** Why a text is refused, to be put behind what the text is: "is not valid JSON". */
+class Refusal extends Error {}
 
-/** The value of a JSON text in UTF-8. Throws `invalid_input` for what is malformed, ambiguous or made to cost time. */
-export function parseStrictJson(bytes: Uint8Array): unknown {
+const refuse = (why: string, cause?: unknown) => new Refusal(why, { cause })
+
+export interface StrictJsonOptions {
+  /** Nesting that no honest text comes near; deeper ones are made to break recursive code behind us. */
+  maxDepth: number
+  /** Makes the error of the place that reads. */
+  refuse(why: string, cause: unknown): Error
+}
+
+/** The value of a JSON text in UTF-8. Throws what `refuse` makes, for what is malformed, ambiguous or made to cost time. */
+export function parseStrictJson(bytes: Uint8Array, options: StrictJsonOptions): unknown {
+  try {
+    return parse(bytes, options.maxDepth)
+  } catch (thrown) {
+    throw thrown instanceof Refusal ? options.refuse(thrown.message, thrown.cause) : thrown
+  }
+}
+
+function parse(bytes: Uint8Array, maxDepth: number): unknown {
   const text = decode(bytes)
   refuseCrowd(text)
   let value: unknown
@@ -26,7 +39,7 @@ export function parseStrictJson(bytes: Uint8Array): unknown {
   } catch (cause) {
     throw refuse('is not valid JSON', cause)
   }
-  inspect(text)
+  inspect(text, maxDepth)
   return value
 }
 
@@ -47,7 +60,7 @@ function refuseCrowd(text: string): void {
 }
 
 /** Walks a text that JSON.parse has accepted, so it need not care about syntax. */
-function inspect(text: string): void {
+function inspect(text: string, maxDepth: number): void {
   /** The keys seen in each object that is open; null for an array. */
   const open: (Set<string> | null)[] = []
   let keyComes = false
@@ -56,7 +69,7 @@ function inspect(text: string): void {
       case '{':
       case '[':
         open.push(text[at] === '{' ? new Set() : null)
-        if (open.length > MAX_DEPTH) throw refuse(`is nested deeper than ${MAX_DEPTH} levels`)
+        if (open.length > maxDepth) throw refuse(`is nested deeper than ${maxDepth} levels`)
         keyComes = text[at] === '{'
         break
       case '}':

@@ -1,17 +1,18 @@
 import { describe, expect, it } from 'vitest'
-import { GatewayError } from '../contract/errors.ts'
-import { parseStrictJson } from './json.ts'
+import { parseStrictJson } from './strict-json.ts'
 
-const parse = (text: string) => parseStrictJson(new TextEncoder().encode(text))
+const options = { maxDepth: 32, refuse: (why: string) => new RangeError(`body ${why}`) }
+
+const parse = (text: string) => parseStrictJson(new TextEncoder().encode(text), options)
 
 /** The reason that a text is refused with. */
 function refusal(bytes: string | Uint8Array): unknown {
   try {
     if (typeof bytes === 'string') parse(bytes)
-    else parseStrictJson(bytes)
+    else parseStrictJson(bytes, options)
   } catch (thrown) {
-    expect(thrown).toBeInstanceOf(GatewayError)
-    return (thrown as GatewayError).details.messages
+    expect(thrown).toBeInstanceOf(RangeError)
+    return [(thrown as RangeError).message]
   }
   throw new Error('was accepted')
 }
