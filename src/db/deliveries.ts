@@ -26,7 +26,7 @@ FROM events e, webhooks w WHERE e.id = ?5 AND w.id = ?6 AND w.active`
 /** Lets the next of a lane go, where none is under way. */
 const PROMOTE = `UPDATE deliveries SET status = 'due' WHERE position = (SELECT min(position) FROM deliveries
   WHERE webhook_id = ?1 AND lane = ?2 AND status = 'waiting')
-`
+AND NOT EXISTS (SELECT 1 FROM deliveries WHERE webhook_id = ?1 AND lane = ?2 AND status = 'due')`
 
 export interface NewDelivery {
   id: string

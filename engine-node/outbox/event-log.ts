@@ -1,0 +1,76 @@
+// Makes the statements that record an event, with a delivery for each webhook that wants it. Whoever caused the event commits
+// them together with the cause, so neither exists without the other.
+import { createHash } from 'node:crypto'
+import { type EventData, type EventName, identify } from '../../src/contract/events.ts'
+import type { Statement } from '../../src/db/db.ts'
+import { insertDelivery } from '../../src/db/deliveries.ts'
+import { type Condition, insertEvent } from '../../src/db/events.ts'
+import type { WebhookRow } from '../../src/db/webhooks.ts'
+import { toJson, withoutLargeMedia } from '../../src/webhooks/envelope.ts'
+import { wants } from '../../src/webhooks/filter.ts'
+
+export interface EventFacts {
+  /** Epoch milliseconds at which it happened; part of some idempotency keys, so the same for the same cause. */
+  occurredAt: number
+  /** Where the data does not say it. */
+  chatId?: string
+  /** Without it the event is recorded whatever became of its cause. */
+  onlyIf?: Condition
+}
+
+export interface EventLog {
+  /** The statements, to be committed in this order and right after those of the cause. */
+  record<N extends EventName>(event: N, sessionId: string, data: EventData<N>, facts: EventFacts): Statement[]
+}
+
+/** Hex digits of a digest in a key: enough that no sender finds a second text with the same ones. */
+const HASH_LENGTH = 32
+
+const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, HASH_LENGTH)
+
+export function createEventLog(deps: {
+  /** The webhooks of a session, from memory: recording must not wait for a query. */
+  webhooksOf(sessionId: string): readonly WebhookRow[]
+  now(): number
+  /** A UUID. */
+  newId(): string
+  /** Largest media inside an event, in bytes; 0 for none. */
+  maxInlineMediaBytes: number
+}): EventLog {
+  return {
+    record(event, sessionId, given, { occurredAt, chatId, onlyIf }) {
+      const now = deps.now()
+      const data = withoutLargeMedia(given, deps.maxInlineMediaBytes)
+      const found = identify(event, data, { sessionId, occurredAt, hash })
+      const id = `evt_${deps.newId()}`
+      const statements = [
+        insertEvent(
+          {
+            id,
+            event,
+            sessionId,
+            chatId: chatId ?? found.chatId,
+            data: toJson(data),
+            occurredAt,
+            createdAt: now,
+          },
+          onlyIf,
+        ),
+      ]
+      for (const webhook of deps.webhooksOf(sessionId)) {
+        if (!webhook.active || !wants(webhook, event, data as Readonly<Record<string, unknown>>)) continue
+        statements.push(
+          insertDelivery({
+            id: `dlv_${deps.newId()}`,
+            webhookId: webhook.id,
+            eventId: id,
+            idempotencyKey: `${found.key}_${webhook.id}`,
+            now,
+            replayOf: null,
+          }),
+        )
+      }
+      return statements
+    },
+  }
+}

@@ -1,0 +1,26 @@
+// The guarded fetch as deliveries use it: any public host, no redirects, and an answer counts by its head.
+import { GatewayError } from '../../src/contract/errors.ts'
+import type { GuardedFetch } from '../net/guarded-fetch.ts'
+import type { Post } from './send.ts'
+
+/** An answer whose body is too long, or breaks off, has been given all the same: asking again would deliver twice. */
+export function createGuardedPost(fetch: GuardedFetch): Post {
+  return async ({ url, headers, body, timeoutMs, maxBytes }) => {
+    try {
+      return await fetch({
+        url,
+        method: 'POST',
+        headers: { ...headers },
+        body,
+        hosts: 'any-public',
+        redirects: 0,
+        timeoutMs,
+        maxBytes,
+      })
+    } catch (thrown) {
+      if (thrown instanceof GatewayError && typeof thrown.details.status === 'number')
+        return { status: thrown.details.status, headers: {}, body: new Uint8Array() }
+      throw thrown
+    }
+  }
+}

@@ -1,0 +1,98 @@
+// One signed post to one endpoint and what came of it. It decides nothing about what happens next.
+import { GatewayError } from '../../src/contract/errors.ts'
+import { type Envelope, headersOf } from '../../src/webhooks/envelope.ts'
+import {
+  DELIVERY_DEADLINE_MS,
+  judgeStatus,
+  MAX_RESPONSE_BYTES,
+  type Verdict,
+} from '../../src/webhooks/schedule.ts'
+import type { Clock } from '../clock.ts'
+import type { Endpoint } from './endpoint.ts'
+
+export interface PostRequest {
+  url: string
+  headers: Readonly<Record<string, string>>
+  body: Uint8Array<ArrayBuffer>
+  timeoutMs: number
+  /** What comes beyond is not read. */
+  maxBytes: number
+}
+
+/** Never follows a redirect. Rejects with a GatewayError when there is no answer; a body that breaks off is still an answer. */
+export type Post = (
+  request: PostRequest,
+) => Promise<{ status: number; headers: Readonly<Record<string, string>>; body: Uint8Array }>
+
+export type Answer = Verdict & {
+  status: number | null
+  /** What went wrong, in words for the operator; null for a success. */
+  error: string | null
+  body: string | null
+  durationMs: number
+}
+
+export interface SendRequest {
+  endpoint: Endpoint
+  url: string
+  envelope: Envelope
+  body: Uint8Array<ArrayBuffer>
+  eventId: string
+  /** Tries before this one. */
+  attempts: number
+}
+
+export function createSend(deps: { post: Post; clock: Clock }): (request: SendRequest) => Promise<Answer> {
+  const { post, clock } = deps
+
+  async function request(given: SendRequest, startedAt: number): Promise<Answer> {
+    const { endpoint, envelope, body, eventId, attempts, url } = given
+    const timestamp = Math.floor(startedAt / 1_000)
+    const headers = {
+      ...headersOf(envelope, { eventId, attempts, timestamp, custom: endpoint.headers }),
+      ...(await endpoint.signer.sign(eventId, timestamp, body)),
+    }
+    const answer = await beforeDeadline(
+      post({ url, headers, body, timeoutMs: DELIVERY_DEADLINE_MS, maxBytes: MAX_RESPONSE_BYTES }),
+    )
+    const now = clock.now()
+    return {
+      ...judgeStatus(answer.status, answer.headers['retry-after'], now),
+      status: answer.status,
+      error: answer.status >= 200 && answer.status <= 299 ? null : `The endpoint answered ${answer.status}`,
+      body: new TextDecoder().decode(answer.body.subarray(0, MAX_RESPONSE_BYTES)),
+      durationMs: now - startedAt,
+    }
+  }
+
+  /** Not every way to hang is one that `post` notices. */
+  function beforeDeadline<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const cancel = clock.after(DELIVERY_DEADLINE_MS, () => reject(new Deadline()))
+      work.then(resolve, reject).finally(cancel)
+    })
+  }
+
+  return async given => {
+    const startedAt = clock.now()
+    try {
+      return await request(given, startedAt)
+    } catch (thrown) {
+      const { result, error } = failureOf(thrown)
+      const durationMs = clock.now() - startedAt
+      return { kind: 'failure', result, retryAfterMs: 0, status: null, error, body: null, durationMs }
+    }
+  }
+}
+
+/** The time for one try is over. It stays inside this file. */
+class Deadline extends Error {}
+
+function failureOf(thrown: unknown): { result: string; error: string } {
+  if (thrown instanceof Deadline)
+    return { result: 'timeout', error: `No whole answer within ${DELIVERY_DEADLINE_MS / 1_000} seconds` }
+  // What has no name may hold anything; the operator's log has it, the delivery's page must not.
+  if (!(thrown instanceof GatewayError)) return { result: 'error', error: 'The request could not be made' }
+  if (thrown.code === 'address_blocked') return { result: 'blocked', error: thrown.message }
+  return { result: thrown.details.stage === 'connect' ? 'unreachable' : 'broken', error: thrown.message }
+}
