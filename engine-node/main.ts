@@ -13,6 +13,7 @@ import { listPlugins } from '../src/db/plugins.ts'
 import { allSessions } from '../src/db/sessions.ts'
 import { createClock } from './clock.ts'
 import { createEngine } from './engine.ts'
+import { createFault } from './fault.ts'
 import { createKeyHash } from './key-hash.ts'
 import { createLog } from './log.ts'
 import { createCommitWatch } from './outbox/commit-watch.ts'
@@ -42,7 +43,7 @@ export interface Gateway extends AsyncDisposable {
  */
 export async function startGateway(
   settings: Settings,
-  { print }: { print(text: string): void },
+  { print, faultFile }: { print(text: string): void; faultFile?: string | undefined },
 ): Promise<Gateway> {
   await using starting = new AsyncDisposableStack()
   const clock = createClock()
@@ -92,6 +93,7 @@ export async function startGateway(
       dataDir: folder.path,
       tier,
       onQr: (row, text) => void qrText(row.name, text).then(print),
+      fault: faultFile === undefined ? undefined : createFault(faultFile),
     }),
   )
 
@@ -113,6 +115,7 @@ export async function startGateway(
       engine: createLocalEngine(engine.handlers),
       now: clock.now,
       after: clock.after,
+      onEvents: commits.onEvents,
       randomBytes,
       hashKey,
       clientIp: createClientIp({ peer: peerAddress, trustedProxies: settings.TRUST_PROXY }),
@@ -193,7 +196,11 @@ async function run(): Promise<number> {
       createLog('fatal').fatal({ err: error }, 'an error that nobody expected ends the gateway')
       ended.resolve(1)
     })
-  const gateway = await startGateway(settings, { print: text => process.stdout.write(text) })
+  const gateway = await startGateway(settings, {
+    print: text => process.stdout.write(text),
+    // For test/faults alone: no setting, so that none turns it on by mistake.
+    faultFile: process.env.WHARF_FAULT_FILE,
+  })
   const code = await ended.promise
   // A second signal, or a grace time that is over, ends it as it is: everything that was promised is in the database.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(code || 1))

@@ -93,6 +93,7 @@ export function createGuardedFetch(deps: {
       headersTimeout: 0,
       bodyTimeout: 0,
     })
+    let status: number | undefined
     try {
       const answer = await client.request({
         method: request.method,
@@ -102,12 +103,16 @@ export function createGuardedFetch(deps: {
         reset: true,
         signal,
       })
+      status = answer.statusCode
       // A body that is not read to its end is destroyed below, and says so.
       answer.body.once('error', () => {})
       const headers = readHeaders(answer.headers)
       if (answer.statusCode >= 300 && answer.statusCode < 400 && answer.statusCode !== 304)
         return { status: answer.statusCode, location: headers.location ?? null }
-      const { bytes, sha256 } = await readBody(answer.body, headers, { ...request, signal })
+      const isTaken = request.sink === undefined || (answer.statusCode >= 200 && answer.statusCode < 300)
+      const { bytes, sha256 } = isTaken
+        ? await readBody(answer.body, headers, { ...request, signal })
+        : { bytes: new Uint8Array(), sha256: null }
       return {
         response: {
           status: answer.statusCode,
@@ -119,13 +124,17 @@ export function createGuardedFetch(deps: {
         },
       }
     } catch (cause) {
-      if (signal.aborted && signal.reason instanceof GatewayError) throw uncertain(signal.reason)
-      throw cause instanceof GatewayError
-        ? cause
-        : new GatewayError('transport_failed', `${target.host} did not answer as HTTP asks`, {
-            cause,
-            certain: false,
-          })
+      if (signal.aborted && signal.reason instanceof GatewayError)
+        throw withStatus(uncertain(signal.reason), status)
+      throw withStatus(
+        cause instanceof GatewayError
+          ? cause
+          : new GatewayError('transport_failed', `${target.host} did not answer as HTTP asks`, {
+              cause,
+              certain: false,
+            }),
+        status,
+      )
     } finally {
       socket.destroy()
       await client.destroy()
@@ -177,6 +186,17 @@ export function createGuardedFetch(deps: {
     }
     throw unreachable(`${target.host} could not be reached`, failure)
   }
+}
+
+/** Once a server has given its status it has taken the request, whatever becomes of the body: the caller may want to know. */
+function withStatus(error: GatewayError, status: number | undefined): GatewayError {
+  if (status === undefined) return error
+  const { code, message, details, cause, certain } = error
+  return new GatewayError(code, message, {
+    details: { ...details, status },
+    cause,
+    ...(certain === undefined ? {} : { certain }),
+  })
 }
 
 interface Redirect {

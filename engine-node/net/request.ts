@@ -33,8 +33,17 @@ export const MAX_REDIRECTS = 5
 /** No request of the gateway runs longer, whoever asks for it. */
 export const MAX_TIMEOUT_MS = 120_000
 
-/** The largest answer that anything asks for is media; it is held in memory whole. */
+/** An answer without a sink is held in memory whole. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024
+
+/** One with a sink is not; the largest document that WhatsApp takes is of 2 GB. */
+const MAX_STREAM_BYTES = 2 * 1024 * 1024 * 1024
+
+/**
+ * Takes the body of a 2xx answer as it comes, decoded and counted; what it throws ends the request. It must read to the end.
+ * An answer of another status never reaches it.
+ */
+export type Sink = (chunks: AsyncIterable<Uint8Array>) => Promise<void>
 
 const HeaderName = v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/, 'is not a header name'))
 const HeaderValue = v.pipe(
@@ -42,7 +51,7 @@ const HeaderValue = v.pipe(
   v.regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'holds characters that a header may not'),
 )
 
-export const FetchRequest = v.strictObject({
+const fields = {
   url: v.string('must be a string'),
   method: v.optional(v.picklist(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']), 'GET'),
   headers: v.optional(
@@ -61,9 +70,18 @@ export const FetchRequest = v.strictObject({
   /** For everything from the lookup to the last byte. */
   timeoutMs: v.pipe(v.number(), v.minValue(1), v.maxValue(MAX_TIMEOUT_MS)),
   /** Of the body after decoding. */
-  maxBytes: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_BODY_BYTES)),
+  maxBytes: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_STREAM_BYTES)),
   sha256: v.optional(v.boolean(), false),
-})
+  /** In place of a body in the answer. */
+  sink: v.optional(v.custom<Sink>(value => typeof value === 'function', 'must be a function')),
+}
+export const FetchRequest = v.pipe(
+  v.strictObject(fields),
+  v.check(
+    ({ sink, maxBytes }) => sink !== undefined || maxBytes <= MAX_BODY_BYTES,
+    `maxBytes must be at most ${MAX_BODY_BYTES} without a sink`,
+  ),
+)
 export type FetchRequest = v.InferInput<typeof FetchRequest>
 
 export type ParsedRequest = Omit<v.InferOutput<typeof FetchRequest>, 'headers'> & { headers: Headers }

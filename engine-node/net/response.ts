@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { GatewayError } from '../../src/contract/errors.ts'
+import type { Sink } from './request.ts'
 
 /** One encoding, not a stack of them: each layer multiplies what a small answer can blow up to. */
 const decoders = {
@@ -23,11 +24,11 @@ export function readHeaders(raw: Readonly<Record<string, string | string[] | und
   return headers
 }
 
-/** The decoded body. Rejects with `transport_failed` as soon as one byte too many has come. */
+/** The decoded body, empty where a sink takes it. Rejects with `transport_failed` as soon as one byte too many has come. */
 export async function readBody(
   body: Readable,
   headers: ResponseHeaders,
-  limits: { maxBytes: number; sha256: boolean; signal: AbortSignal },
+  limits: { maxBytes: number; sha256: boolean; signal: AbortSignal; sink?: Sink | undefined },
 ): Promise<{ bytes: Uint8Array; sha256: string | null }> {
   const { maxBytes, signal } = limits
   const encoding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
@@ -38,20 +39,24 @@ export async function readBody(
   const hash = limits.sha256 ? createHash('sha256') : null
   const chunks: Uint8Array[] = []
   let length = 0
-  const collect = async (source: AsyncIterable<Uint8Array>) => {
+  async function* counted(source: AsyncIterable<Uint8Array>) {
     for await (const chunk of source) {
       length += chunk.length
       if (length > maxBytes) throw tooLarge(maxBytes)
       hash?.update(chunk)
-      chunks.push(chunk)
+      yield chunk
     }
   }
+  const keep: Sink = async source => {
+    for await (const chunk of source) chunks.push(chunk)
+  }
+  const collect = (source: AsyncIterable<Uint8Array>) => (limits.sink ?? keep)(counted(source))
   if (encoding === 'identity') await pipeline(body, collect, { signal })
   else {
     const decoder = decoders[encoding as keyof typeof decoders]()
     await pipeline(body, countRaw(maxBytes), decoder, collect, { signal })
   }
-  return { bytes: Buffer.concat(chunks, length), sha256: hash?.digest('hex') ?? null }
+  return { bytes: Buffer.concat(chunks), sha256: hash?.digest('hex') ?? null }
 }
 
 /** Compressed bytes that decode to nothing would pass the count of decoded ones for ever. */
