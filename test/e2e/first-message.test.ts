@@ -9,11 +9,11 @@ import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import JSZip from 'jszip'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { silenceSignalConsole } from '../../engine-node/sessions/signal-console.ts'
 import { packPlugin } from '../../scripts/pack.ts'
 import { collect, type GatewayProcess, spawnGateway, startGateway, until } from '../support/gateway.ts'
 import type { Contact } from '../whatsapp/contact.ts'
 import type { Phone } from '../whatsapp/phone.ts'
-import { quietSignal } from '../whatsapp/quiet-signal.ts'
 import { createWhatsApp, type WhatsApp } from '../whatsapp/whatsapp.ts'
 
 const AUTO_REPLY = fileURLToPath(new URL('../../plugins/wharf-auto-reply', import.meta.url))
@@ -75,7 +75,7 @@ const start = (dataDir = join(folder, 'data')) =>
     env: { SSRF_ALLOWED_HOSTS: shop.host, LOG_LEVEL: 'debug' },
   })
 
-const loud = quietSignal()
+const loud = silenceSignalConsole()
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'wharf-e2e-'))

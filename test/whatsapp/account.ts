@@ -4,6 +4,7 @@ import { type AppState, createAppState } from './app-state.ts'
 import type { Companion } from './companion.ts'
 import { createInbox, type Inbox } from './inbox.ts'
 import { isLid, jid, readJid } from './nodes.ts'
+import { createPhoneMemory, type PhoneMemory } from './phone-memory.ts'
 import { createRecorder, type Recorder } from './recorder.ts'
 import { createSimDevice, type SimDevice } from './sim-device.ts'
 
@@ -30,6 +31,9 @@ export interface Account extends Person {
   receipts: ReceiptHabit
   /** The phone. A reinstall gives it another identity. */
   device: SimDevice
+  /** Linked devices that are simulated too, as contacts have them. */
+  readonly simulated: Map<number, SimDevice>
+  /** Linked devices that are clients under test. */
   readonly companions: Map<number, Companion>
   nextCompanionId: number
   /** What this person's phone could decrypt. */
@@ -37,9 +41,15 @@ export interface Account extends Person {
   /** What became of the linked devices, in order. */
   readonly milestones: Recorder<Milestone>
   readonly appState: AppState
+  /** What the phone tells devices that are linked to it. */
+  readonly memory: PhoneMemory
+  /** The messages whose files the phone has no more. */
+  readonly lostFiles: Set<string>
   readonly privacy: Map<string, string>
   readonly blocked: Set<string>
   about: string
+  /** Where the profile picture lies on the media host. */
+  picture: string | undefined
 }
 
 const PRIVACY_NAMES = [
@@ -69,6 +79,7 @@ function createAccount(pn: string, name: string): Account {
     name,
     receipts: 'delivery',
     device: createSimDevice(),
+    simulated: new Map(),
     companions: new Map(),
     nextCompanionId: 1,
     inbox: createInbox(`inbox of ${name} (${pn})`),
@@ -77,15 +88,34 @@ function createAccount(pn: string, name: string): Account {
       describe: ({ device, reached }) => `${device} ${reached}`,
     }),
     appState: createAppState(name),
+    memory: createPhoneMemory(),
+    lostFiles: new Set(),
     privacy: new Map(PRIVACY_NAMES.map(each => [each, 'all'])),
     blocked: new Set(),
     about: 'Hey there!',
+    picture: undefined,
   }
+}
+
+/** The simulated device with this number; 0 is the phone. */
+export function simulatedDevice({ device, simulated }: Account, id: number): SimDevice | undefined {
+  return id === 0 ? device : simulated.get(id)
+}
+
+/** The numbers of all devices but the phone, simulated or not. */
+export function linkedIds({ simulated, companions }: Account): number[] {
+  return [...simulated.keys(), ...companions.keys()]
+}
+
+/** One of the two addresses of a person, of the phone unless a device is named. */
+export function addressOf({ pn, lid }: Person, by: 'pn' | 'lid', device = 0): string {
+  return by === 'lid' ? jid(lid, 'lid', device) : jid(pn, 's.whatsapp.net', device)
 }
 
 export interface Directory {
   /** The account of this number, made when it is new. */
   register(pn: string, name?: string): Account
+  all(): Iterable<Account>
   /** The account behind a number or an address of either kind; undefined for people who are not on WhatsApp. */
   find(address: string | undefined): Account | undefined
 }
@@ -103,6 +133,7 @@ export function createDirectory(): Directory {
       byLid.set(account.lid, account)
       return account
     },
+    all: () => byNumber.values(),
     find(address) {
       if (address === undefined) return undefined
       const user = readJid(address)?.user ?? address

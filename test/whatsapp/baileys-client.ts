@@ -48,6 +48,9 @@ export function createMemoryAuth(serialized?: string): MemoryAuth {
   }
 }
 
+/** A request to send again may come before the sending of it has returned. */
+const GET_MESSAGE_MS = 1_000
+
 export interface Upsert {
   readonly message: WAMessage
   readonly type: BaileysEventMap['messages.upsert']['type']
@@ -56,10 +59,13 @@ export interface Upsert {
 /** A connection that ended before it was open. */
 export class Closed extends Error {
   readonly code: number | undefined
+  /** What the server said besides. */
+  readonly data: unknown
 
-  constructor(code: number | undefined, reason: string) {
+  constructor(code: number | undefined, reason: string, data: unknown) {
     super(`closed with ${code}: ${reason}`)
     this.code = code
+    this.data = data
   }
 }
 
@@ -78,6 +84,11 @@ export interface BaileysClient extends AsyncDisposable {
   hears(text: string): Promise<Upsert>
   readonly upserts: Recorder<Upsert>
   readonly updates: Recorder<WAMessageUpdate>
+  /** The first of these events, past or to come, that is wanted and was not given before. */
+  event<E extends keyof BaileysEventMap>(
+    name: E,
+    wanted?: (event: BaileysEventMap[E]) => boolean,
+  ): Promise<BaileysEventMap[E]>
 }
 
 interface Options {
@@ -104,13 +115,30 @@ export function createBaileysClient({
     describe: ({ key, update }) => `${key.id} status ${update.status}`,
   })
   const ends = createRecorder<Closed>({ what: 'connection close', describe: ({ message }) => message })
+  const events = createRecorder<{ name: string; event: unknown }>({
+    what: 'event',
+    describe: ({ name }) => name,
+  })
+  const sent = createRecorder<WAMessage>({ what: 'sent', describe: ({ key }) => key.id ?? '' })
   let socket: WASocket | undefined
 
   function connect(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const logger = pino({ level: 'silent' })
-    const current = makeWASocket({ waWebSocketUrl: whatsapp.url, auth, logger, ...config })
+    const current = makeWASocket({
+      waWebSocketUrl: whatsapp.url,
+      auth,
+      logger,
+      // Asked for when a linked device of a contact could not read something: what Baileys remembers itself is under
+      // the address of the person, where it does not find it for a device.
+      getMessage: async ({ id }) =>
+        (await sent.find(({ key }) => key.id === id, GET_MESSAGE_MS)).message ?? undefined,
+      ...config,
+    })
     socket = current
+    current.ev.process(batch => {
+      for (const [name, event] of Object.entries(batch)) events.add({ name, event })
+    })
     current.ev.on('creds.update', update => void Object.assign(auth.creds, update))
     current.ev.on('messages.upsert', ({ messages, type }) => {
       for (const message of messages) upserts.add({ message, type })
@@ -121,8 +149,10 @@ export function createBaileysClient({
       if (connection === 'open') resolve()
       if (connection !== 'close') return
       // A Boom, which Baileys types as an Error.
-      const error = lastDisconnect?.error as (Error & { output?: { statusCode: number } }) | undefined
-      const closed = new Closed(error?.output?.statusCode, error?.message ?? 'by the client')
+      const error = lastDisconnect?.error as
+        | (Error & { output?: { statusCode: number }; data?: unknown })
+        | undefined
+      const closed = new Closed(error?.output?.statusCode, error?.message ?? 'by the client', error?.data)
       if (error) ends.add(closed)
       reject(closed)
     })
@@ -147,12 +177,20 @@ export function createBaileysClient({
     close: async () => void (await socket?.end(undefined)),
     closed: async () => (await ends.take(() => true)).code,
     async send(jid, text, options) {
-      const sent = await client.socket.sendMessage(jid, { text }, options)
-      return sent?.key.id ?? ''
+      const message = await client.socket.sendMessage(jid, { text }, options)
+      if (message) sent.add(message)
+      return message?.key.id ?? ''
     },
     hears: text => upserts.take(({ message }) => readText(message.message) === text),
     upserts,
     updates,
+    async event<E extends keyof BaileysEventMap>(
+      name: E,
+      wanted: (event: BaileysEventMap[E]) => boolean = () => true,
+    ) {
+      const found = await events.take(each => each.name === name && wanted(each.event as BaileysEventMap[E]))
+      return found.event as BaileysEventMap[E]
+    },
     [Symbol.asyncDispose]: () => client.close(),
   }
   return client

@@ -1,9 +1,9 @@
 // A linked device, which is what a gateway is to WhatsApp: its published keys, its queue, its connection if it has one.
 import type { proto } from 'baileys'
-import type { Account } from './account.ts'
+import { type Account, addressOf } from './account.ts'
 import type { Connection } from './connection.ts'
 import type { KeyBundle, PublicPreKey, SignedPreKey } from './key-bundle.ts'
-import { jid, uint } from './nodes.ts'
+import { uint } from './nodes.ts'
 import type { Peer } from './sim-device.ts'
 import { createStanzaQueue, type StanzaQueue } from './stanza-queue.ts'
 
@@ -69,5 +69,5 @@ export function peerOf({ account, id }: Companion): Peer {
 
 /** Its address by phone number, or by LID. */
 export function companionJid({ account, id }: Companion, by: 'pn' | 'lid' = 'pn'): string {
-  return by === 'lid' ? jid(account.lid, 'lid', id) : jid(account.pn, 's.whatsapp.net', id)
+  return addressOf(account, by, id)
 }

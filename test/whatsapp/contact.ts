@@ -1,42 +1,41 @@
 // A simulated contact, as a test speaks of one: writes, reads, loses its session, gets a new phone.
-import type { proto } from 'baileys'
-import type { Account, Directory, Person, ReceiptHabit } from './account.ts'
+import { type Account, type Directory, type Person, type ReceiptHabit, simulatedDevice } from './account.ts'
+import type { Call, CallOptions, Calls } from './calls.ts'
 import { peerOf } from './companion.ts'
-import { composeText, type Inbox, type Quoted, type Received } from './inbox.ts'
-import { freshId, isLid } from './nodes.ts'
+import type { DeviceNotices } from './device-notices.ts'
+import type { Group } from './group.ts'
+import type { Groups } from './group-state.ts'
+import type { Inbox, Received } from './inbox.ts'
+import type { MediaHost } from './media-host.ts'
+import { isLid } from './nodes.ts'
 import type { Post } from './post.ts'
+import type { Presence, Presences, ShowOptions } from './presences.ts'
 import { createSimDevice } from './sim-device.ts'
+import type { Voice } from './voice.ts'
 
-export interface Quote extends Quoted {
-  /** Who wrote what is quoted. */
-  readonly from: Person
-}
-
-export interface WriteOptions {
-  /** The owner of the linked devices that get the message. */
-  readonly to: Person
-  readonly id?: string
-  readonly quote?: Quote
-  /** By which of its two addresses the contact appears; `pn` unless told. */
-  readonly addressing?: 'pn' | 'lid'
-  /** Leaves out the other address, so that the client has to ask for it. */
-  readonly withoutAlt?: boolean
-  /** Damaged on the way: the client cannot decrypt it and asks for it again, and then it is whole. */
-  readonly spoiled?: boolean
-}
-
-export interface Contact extends Person {
-  /** Sends a text, or any message, to all linked devices. Resolves when it is sent or waits for them. */
-  write(content: string | proto.IMessage, options: WriteOptions): Promise<{ readonly id: string }>
+export interface Contact extends Person, Voice {
   /** Waits for the message, then reports it as read. */
   reads(id: string): Promise<void>
   /** The first received message that is wanted and was not given before. */
   next(wanted?: (message: Received) => boolean, timeoutMs?: number): Promise<Received>
   readonly inbox: readonly Received[]
+  /** Shown on the profile; undefined takes it away. */
+  picture: Uint8Array | undefined
+  about: string
   /** Which receipts its phone sends by itself: `delivery` unless told. */
   receipts: ReceiptHabit
-  /** Loses its session with somebody: what comes next cannot be decrypted and is asked for again. */
-  forgets(person: Person): void
+  /**
+   * Loses its session with somebody, or their key for one group: what comes next cannot be decrypted and is asked for
+   * again.
+   */
+  forgets(person: Person, options?: { readonly group?: Group; readonly device?: number }): void
+  /** Links another device of the contact's own; each reads for itself what is sent to all. Gives its number. */
+  links(): number
+  unlinks(device: number): void
+  /** Shows a person or a group that the contact is there, types, or has stopped. */
+  shows(presence: Presence, options: ShowOptions): void
+  /** Calls a person. */
+  calls(person: Person, options?: CallOptions): Call
   /** A new phone: same number, another identity, no sessions. */
   reinstalls(): void
 }
@@ -44,6 +43,12 @@ export interface Contact extends Person {
 interface Deps {
   readonly account: Account
   readonly directory: Directory
+  readonly groups: Groups
+  readonly voice: Voice
+  readonly notices: DeviceNotices
+  readonly presences: Presences
+  readonly calls: Calls
+  readonly mediaHost: Pick<MediaHost, 'publish' | 'read'>
   readonly post: Post
 }
 
@@ -56,47 +61,26 @@ export function reader({ all, take }: Inbox) {
   }
 }
 
-/** A text or a message, with what it quotes. */
-export function compose(content: string | proto.IMessage, quote?: Quote, addressing: 'pn' | 'lid' = 'pn') {
-  if (typeof content !== 'string') return content
-  if (!quote) return composeText(content)
-  const { id, text, from } = quote
-  return composeText(content, { id, text, participant: addressing === 'lid' ? from.lidJid : from.pnJid })
-}
-
 /** Gives an account its voice as a contact. */
-export function createContact({ account, directory, post }: Deps): Contact {
+export function createContact(deps: Deps): Contact {
+  const { account, directory, groups, voice, notices, presences, calls, mediaHost, post } = deps
   const { pn, lid, pnJid, lidJid, name, inbox } = account
   const devicesOf = (person: Person) => [...(directory.find(person.pn)?.companions.values() ?? [])]
 
-  function addresses(addressing: 'pn' | 'lid', withoutAlt: boolean) {
-    const [from, altName, alt] =
-      addressing === 'lid' ? [lidJid, 'sender_pn', pnJid] : [pnJid, 'sender_lid', lidJid]
-    return withoutAlt ? { from } : { from, [altName]: alt, addressing_mode: addressing }
-  }
-
-  return {
+  const contact: Contact = {
     pn,
     lid,
     pnJid,
     lidJid,
     name,
-    async write(
-      content,
-      { to, id = freshId(), quote, addressing = 'pn', withoutAlt = false, spoiled = false },
-    ) {
-      const message = compose(content, quote, addressing)
-      const attrs = { ...addresses(addressing, withoutAlt), id, type: 'text', notify: name }
-      for (const device of devicesOf(to))
-        await post.send(device, { sender: account, message, attrs }, { spoiled })
-      return { id }
-    },
+    ...voice,
     async reads(id) {
       const message = await inbox.find(each => each.id === id)
       const sender = directory.find(message.from)
-      const addressing = isLid(message.to) ? 'lid' : 'pn'
+      const group = groups.find(message.group)
+      const addressing = group ? group.mode : isLid(message.to) ? 'lid' : 'pn'
       for (const device of sender?.companions.values() ?? []) {
-        post.receipt(device, { by: account, addressing, id, type: 'read' })
+        post.receipt(device, { by: account, addressing, group: group?.jid, id, type: 'read' })
       }
     },
     ...reader(inbox),
@@ -106,11 +90,41 @@ export function createContact({ account, directory, post }: Deps): Contact {
     set receipts(habit) {
       account.receipts = habit
     },
-    forgets(person) {
-      for (const device of devicesOf(person)) account.device.forget(peerOf(device))
+    get picture() {
+      return account.picture === undefined ? undefined : mediaHost.read(account.picture)
     },
+    set picture(picture) {
+      account.picture = picture && mediaHost.publish(Buffer.from(picture))
+    },
+    get about() {
+      return account.about
+    },
+    set about(about) {
+      account.about = about
+    },
+    forgets(person, { group, device = 0 } = {}) {
+      const simulated = simulatedDevice(account, device)
+      for (const peer of devicesOf(person).map(peerOf)) {
+        if (group) simulated?.senderKeys.forget(group.jid, peer)
+        else simulated?.forget(peer)
+      }
+    },
+    links() {
+      const device = account.nextCompanionId++
+      account.simulated.set(device, createSimDevice())
+      notices.tell(account, 'add', device)
+      return device
+    },
+    unlinks(device) {
+      account.simulated.delete(device)
+      notices.tell(account, 'remove', device)
+    },
+    shows: (presence, options) => presences.show(account, presence, options),
+    calls: (person, options) => calls.ring(account, person, options),
     reinstalls() {
+      for (const device of account.simulated.keys()) contact.unlinks(device)
       account.device = createSimDevice()
     },
   }
+  return contact
 }

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { silenceSignalConsole } from '../../engine-node/sessions/signal-console.ts'
 import { type BaileysClient, createBaileysClient } from './baileys-client.ts'
 import type { Contact } from './contact.ts'
-import type { Ending } from './faults.ts'
 import type { Phone } from './phone.ts'
-import { quietSignal } from './quiet-signal.ts'
 import { createWhatsApp, type WhatsApp } from './whatsapp.ts'
 
 let loud: () => void
@@ -13,7 +12,7 @@ let client: BaileysClient
 let bob: Contact
 
 beforeEach(async () => {
-  loud = quietSignal()
+  loud = silenceSignalConsole()
   whatsapp = await createWhatsApp()
   phone = whatsapp.phone('15550000001', { name: 'Alice' })
   bob = whatsapp.contact('15550000002', { name: 'Bob' })
@@ -30,24 +29,6 @@ afterEach(async () => {
 })
 
 describe('a connection that the server ends', () => {
-  const codes = {
-    abrupt: 428,
-    close: 428,
-    xmlstreamend: 428,
-    replaced: 440,
-    '503': 503,
-    '515': 515,
-  } satisfies Partial<Record<Ending, number>>
-
-  it.each(Object.entries(codes))('by %s is %i for the client, which may come back', async (kind, code) => {
-    phone.disconnect(kind as keyof typeof codes)
-    expect(await client.closed()).toBe(code)
-    expect(phone.isLinked).toBe(true)
-    await client.open()
-    await bob.write('welcome back', { to: phone })
-    await client.hears('welcome back')
-  })
-
   it('by removal of the device is 401, now and at every login', async () => {
     phone.disconnect('removed')
     expect(await client.closed()).toBe(401)
@@ -78,12 +59,18 @@ describe('a connection that the server ends', () => {
 })
 
 describe('a login', () => {
-  it.each([401, 403, 503])('may fail with %i, and then not', async reason => {
+  it('may be banned for a time, and is told why and for how long', async () => {
     await client.close()
-    whatsapp.loginFailure(reason)
-    await expect(client.open()).rejects.toMatchObject({ code: reason })
-    whatsapp.loginFailure(undefined)
-    await client.open()
+    whatsapp.loginFailure(402, { code: 101, expire: 3_600 })
+    const failure = await client.open().catch(error => error)
+    expect(failure).toMatchObject({ code: 402, data: { reason: '402', code: '101', expire: '3600' } })
+  })
+
+  it('times out when the server says nothing', async () => {
+    whatsapp.stall(true)
+    await using other = createBaileysClient({ whatsapp, config: { connectTimeoutMs: 100 } })
+    await expect(other.open()).rejects.toMatchObject({ code: 408 })
+    whatsapp.stall(false)
   })
 
   it('is not even begun while connections are refused', async () => {

@@ -1,6 +1,7 @@
 // What one person's phone has decrypted, to be read by a test; and how text and quotes lie in a message. A message that
 // a client sent twice is there twice: a real phone would hide that by id, a test wants to see it.
 import type { proto } from 'baileys'
+import { unwrap } from './message-kind.ts'
 import { createRecorder, type Recorder } from './recorder.ts'
 import type { Encryption } from './sim-device.ts'
 
@@ -19,6 +20,10 @@ export interface Received {
   readonly device: number
   /** The chat it was sent to, as its sender addressed it. */
   readonly to: string
+  /** The group, if it was sent to one. */
+  readonly group?: string
+  /** Which of the person's devices read it; with several, each reads for itself. */
+  readonly on: number
   /** `pkmsg` when it opened a new Signal session. Absent when it was not encrypted to this phone. */
   readonly encryption?: Encryption
   readonly message: proto.IMessage
@@ -33,9 +38,11 @@ export function createInbox(what: string): Inbox {
 
 /** The words of a message, wherever they are. */
 export function readText(message: proto.IMessage | null | undefined): string {
-  const caption =
-    message?.imageMessage?.caption ?? message?.videoMessage?.caption ?? message?.documentMessage?.caption
-  return message?.conversation ?? message?.extendedTextMessage?.text ?? caption ?? ''
+  if (!message) return ''
+  const inner = unwrap(message)
+  const { imageMessage, videoMessage, documentMessage, extendedTextMessage } = inner
+  const caption = imageMessage?.caption ?? videoMessage?.caption ?? documentMessage?.caption
+  return inner.conversation ?? extendedTextMessage?.text ?? caption ?? ''
 }
 
 /** What a message answers to, if it quotes. */
@@ -44,10 +51,27 @@ export function readQuoted(message: proto.IMessage): Quoted | undefined {
   return context?.stanzaId ? { id: context.stanzaId, text: readText(context.quotedMessage) } : undefined
 }
 
-/** A text as a phone would send it: plain, or with what it quotes. */
-export function composeText(text: string, quote?: Quoted & { participant: string }): proto.IMessage {
-  if (!quote) return { conversation: text }
-  const quotedMessage = { conversation: quote.text }
-  const contextInfo = { stanzaId: quote.id, participant: quote.participant, quotedMessage }
-  return { extendedTextMessage: { text, contextInfo } }
+/** What the rest of an inbox entry follows from. */
+export interface Arrival {
+  readonly id: string
+  readonly from: string
+  readonly device: number
+  readonly to: string
+  readonly group?: string | undefined
+  readonly on?: number
+  readonly encryption?: Encryption
+  readonly message: proto.IMessage
+}
+
+/** Reads a message that arrived. */
+export function toReceived({ group, on = 0, ...arrival }: Arrival): Received {
+  const { message } = arrival
+  const quoted = readQuoted(message)
+  return {
+    text: readText(message),
+    ...(quoted && { quoted }),
+    ...(group !== undefined && { group }),
+    on,
+    ...arrival,
+  }
 }

@@ -18,10 +18,15 @@ export interface Query extends UnpairedQuery {
   readonly account: Account
 }
 
+export interface Refusal {
+  readonly refused: number
+  readonly why: string
+}
+
 /** The content of the result; nothing for an empty result; or one of the less plain ways to answer. */
 export type IqAnswer =
   | BinaryNode[]
-  | { readonly refused: number; readonly why: string }
+  | Refusal
   /** An empty result, and then something that must not overtake it. */
   | { readonly afterwards: () => void | Promise<void> }
   | undefined

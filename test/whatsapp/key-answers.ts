@@ -1,6 +1,6 @@
 // The queries about Signal keys: a device publishes its own and fetches those of others.
 import { randomBytes } from 'node:crypto'
-import type { Directory } from './account.ts'
+import { type Directory, simulatedDevice } from './account.ts'
 import { takeBundle } from './companion.ts'
 import type { IqTable } from './iq.ts'
 import { type KeyBundle, keyNodes, readPreKey, readSignedPreKey, registrationNode } from './key-bundle.ts'
@@ -12,9 +12,9 @@ export function createKeyAnswers(directory: Directory): IqTable {
   function takeBundleOf(address: string | undefined): KeyBundle | undefined {
     const account = directory.find(address)
     const device = readJid(address)?.device
-    if (device === 0) return account?.device.takeBundle()
-    const companion = device === undefined ? undefined : account?.companions.get(device)
-    return companion && takeBundle(companion)
+    if (!account || device === undefined) return undefined
+    const companion = account.companions.get(device)
+    return companion ? takeBundle(companion) : simulatedDevice(account, device)?.takeBundle()
   }
 
   return {

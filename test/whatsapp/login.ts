@@ -1,13 +1,14 @@
 // A linked device comes online: who it is, what waited for it, and what the phone tells a device it has not met.
-import { deflateSync } from 'node:zlib'
 import { proto } from 'baileys'
 import type { Directory } from './account.ts'
 import { type Companion, companionJid } from './companion.ts'
 import type { Connection } from './connection.ts'
+import type { DeviceNotices } from './device-notices.ts'
 import type { Faults } from './faults.ts'
+import type { History } from './history.ts'
 import type { IqTable } from './iq.ts'
-import { freshId, node, SERVER, seconds } from './nodes.ts'
-import type { Post } from './post.ts'
+import { node, SERVER, seconds } from './nodes.ts'
+import type { PeerMessages } from './peer-messages.ts'
 
 /** What the server would have the client send it to on the next connection; any bytes do. */
 const ROUTING_INFO = Buffer.from([8, 8, 8, 5])
@@ -15,7 +16,9 @@ const ROUTING_INFO = Buffer.from([8, 8, 8, 5])
 interface Deps {
   readonly directory: Directory
   readonly faults: Faults
-  readonly post: Post
+  readonly history: History
+  readonly notices: DeviceNotices
+  readonly peers: PeerMessages
 }
 
 export interface Login {
@@ -25,7 +28,7 @@ export interface Login {
 }
 
 /** Makes the door for paired devices. */
-export function createLogin({ directory, faults, post }: Deps): Login {
+export function createLogin({ directory, faults, history, notices, peers }: Deps): Login {
   function findDevice({ client }: Connection): Companion | undefined {
     const { username, device } = client?.payload ?? {}
     const companion = directory.find(String(username))?.companions.get(Number(device))
@@ -34,17 +37,12 @@ export function createLogin({ directory, faults, post }: Deps): Login {
 
   function handOverWaiting(connection: Connection, { queue }: Companion): void {
     const { waiting } = queue
-    const messages = waiting.filter(({ tag }) => tag === 'message').length
+    const count = (tag: string) => waiting.filter(each => each.tag === tag).length
     const tell = (content: ReturnType<typeof node>) =>
       connection.send(node('ib', { from: SERVER }, [content]))
     if (waiting.length > 0) {
-      tell(
-        node('offline_preview', {
-          count: waiting.length,
-          message: messages,
-          receipt: waiting.length - messages,
-        }),
-      )
+      const [message, receipt, notification, call] = ['message', 'receipt', 'notification', 'call'].map(count)
+      tell(node('offline_preview', { count: waiting.length, message, receipt, notification, call }))
     }
     for (const [index, stanza] of waiting.entries()) {
       connection.send(node(stanza.tag, { ...stanza.attrs, offline: index }, stanza.content))
@@ -53,40 +51,18 @@ export function createLogin({ directory, faults, post }: Deps): Login {
     tell(node('offline', { count: waiting.length }))
   }
 
-  async function tellFromPhone(
-    companion: Companion,
-    protocolMessage: proto.Message.IProtocolMessage,
-  ): Promise<void> {
-    const { account } = companion
-    const attrs = { from: account.pnJid, id: freshId(), type: 'text', category: 'peer' }
-    await post.send(companion, { sender: account, message: { protocolMessage }, attrs })
-  }
-
-  /** The key of the shared settings, then the history: a client waits up to 20 s for the first of the latter. */
+  /** The key of the shared settings, then the history. */
   async function introduce(companion: Companion): Promise<void> {
     const { appState } = companion.account
-    const { APP_STATE_SYNC_KEY_SHARE, HISTORY_SYNC_NOTIFICATION } = proto.Message.ProtocolMessage.Type
-    const { INITIAL_BOOTSTRAP, RECENT } = proto.HistorySync.HistorySyncType
+    const { APP_STATE_SYNC_KEY_SHARE } = proto.Message.ProtocolMessage.Type
     await appState.prepare()
     const fingerprint = { rawId: 1, currentIndex: 0, deviceIndexes: [0] }
     const keyData = { keyData: appState.key.data, fingerprint, timestamp: Date.now() }
-    await tellFromPhone(companion, {
+    await peers.tell(companion, {
       type: APP_STATE_SYNC_KEY_SHARE,
       appStateSyncKeyShare: { keys: [{ keyId: { keyId: appState.key.id }, keyData }] },
     })
-    for (const syncType of [INITIAL_BOOTSTRAP, RECENT]) {
-      const history = proto.HistorySync.encode({ syncType, conversations: [], progress: 100 }).finish()
-      const initialHistBootstrapInlinePayload = deflateSync(history)
-      await tellFromPhone(companion, {
-        type: HISTORY_SYNC_NOTIFICATION,
-        historySyncNotification: {
-          syncType,
-          chunkOrder: 1,
-          progress: 100,
-          initialHistBootstrapInlinePayload,
-        },
-      })
-    }
+    await history.introduce(companion)
   }
 
   async function activate(connection: Connection, companion: Companion): Promise<void> {
@@ -101,9 +77,8 @@ export function createLogin({ directory, faults, post }: Deps): Login {
   return {
     open(connection) {
       const companion = findDevice(connection)
-      const reason = faults.loginFailure ?? (companion ? undefined : 401)
-      if (!companion || reason !== undefined)
-        return connection.end(node('failure', { reason, location: 'atn' }))
+      const failure = faults.loginFailure ?? (companion ? undefined : { reason: 401 })
+      if (!companion || failure) return connection.end(node('failure', { ...failure, location: 'atn' }))
       const { account } = companion
       companion.connection?.end(node('stream:error', {}, [node('conflict', { type: 'replaced' })]))
       companion.connection = connection
@@ -126,6 +101,7 @@ export function createLogin({ directory, faults, post }: Deps): Login {
       'set md remove-companion-device': ({ connection, companion, account }) => ({
         afterwards() {
           account.companions.delete(companion.id)
+          notices.tell(account, 'remove', companion.id)
           connection.end()
         },
       }),

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { Curve, proto } from 'baileys'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { silenceSignalConsole } from '../../engine-node/sessions/signal-console.ts'
 import { createDirectory } from './account.ts'
 import { type Closed, createBaileysClient, createMemoryAuth } from './baileys-client.ts'
 import type { Connection } from './connection.ts'
 import { bigEndian, child, children, node, text } from './nodes.ts'
 import { createPairing } from './pairing.ts'
-import { quietSignal } from './quiet-signal.ts'
 import { createWhatsApp, type WhatsApp } from './whatsapp.ts'
 
 describe('a real client that links', () => {
@@ -14,7 +14,7 @@ describe('a real client that links', () => {
   let loud: () => void
 
   beforeEach(async () => {
-    loud = quietSignal()
+    loud = silenceSignalConsole()
     whatsapp = await createWhatsApp()
   })
 
@@ -176,7 +176,7 @@ describe('createPairing', () => {
   }
 
   it('does not link a device that signs with another key than it registered', async () => {
-    const pairing = createPairing()
+    const pairing = createPairing({ onLinked() {} })
     const account = createDirectory().register('15550000001')
     const { connection, sent, qr } = createFakeConnection()
     pairing.begin(connection)
@@ -193,7 +193,7 @@ describe('createPairing', () => {
   })
 
   it('does not accept a QR that names another device than the one connected', async () => {
-    const pairing = createPairing()
+    const pairing = createPairing({ onLinked() {} })
     const account = createDirectory().register('15550000001')
     const honest = createFakeConnection()
     pairing.begin(honest.connection)

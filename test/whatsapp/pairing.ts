@@ -1,4 +1,4 @@
-// Linking a new device by QR: references for the QR, the phone's vouching, and the device's own signature in return.
+// Linking a new device: references for the QR, the phone's vouching, and the device's own signature in return.
 import { createHmac, randomBytes } from 'node:crypto'
 import {
   Curve,
@@ -28,6 +28,8 @@ export interface Pairing {
   begin(connection: Connection): void
   /** What a phone does when its camera sees the QR. Rejects if the QR is stale or the device does not agree. */
   scan(qr: string, account: Account): Promise<Companion>
+  /** Makes the device behind a connection one of the account's. Both know the secret, by QR or by code. */
+  succeed(connection: Connection, account: Account, secret: Buffer): Promise<Companion>
   /** To be told when a connection is gone: its QR codes are worth nothing then. */
   abandon(connection: Connection): void
   readonly answers: IqTable<UnpairedQuery>
@@ -59,8 +61,13 @@ function isSignedByDevice({ companion, vouched }: Attempt, proof: Buffer): boole
   return verifySignature(generateSignalPubKey(companion.identity), signed, Buffer.from(deviceSignature ?? []))
 }
 
+interface Deps {
+  /** Told of every device that was linked. */
+  onLinked(companion: Companion): void
+}
+
 /** Makes the pairing desk. */
-export function createPairing(): Pairing {
+export function createPairing({ onLinked }: Deps): Pairing {
   const drawn = new Map<string, Connection>()
   const attempts = new Map<Connection, Attempt>()
 
@@ -77,10 +84,11 @@ export function createPairing(): Pairing {
     companion.account.companions.set(companion.id, companion)
     // The device now has an account, and has to connect anew as its linked device.
     connection.end(node('stream:error', { code: 515 }))
+    onLinked(companion)
     outcome.resolve(companion)
   }
 
-  return {
+  const pairing: Pairing = {
     begin(connection) {
       const references = Array.from({ length: REFERENCES }, () => `2@${randomBytes(60).toString('base64')}`)
       for (const reference of references) drawn.set(reference, connection)
@@ -95,10 +103,15 @@ export function createPairing(): Pairing {
       if (!client.noiseKey.equals(Buffer.from(noiseKey, 'base64'))) {
         throw new Error('this QR was drawn by another device than the one that is connected')
       }
+      return pairing.succeed(connection, account, Buffer.from(secret, 'base64'))
+    },
+    async succeed(connection, account, secret) {
+      const { client } = connection
+      if (!client) throw new Error('the device has not said who it is')
       const companion = createCompanion(account, client.payload.devicePairingData ?? {}, client.noiseKey)
       const vouched = vouch(account, companion)
       const details = proto.ADVSignedDeviceIdentity.encode(vouched).finish()
-      const hmac = createHmac('sha256', Buffer.from(secret, 'base64')).update(details).digest()
+      const hmac = createHmac('sha256', secret).update(details).digest()
       const identity = proto.ADVSignedDeviceIdentityHMAC.encode({ details, hmac }).finish()
       const outcome = Promise.withResolvers<Companion>()
       attempts.set(connection, { companion, vouched, outcome })
@@ -123,4 +136,5 @@ export function createPairing(): Pairing {
         finish(connection, bytes(child(body, 'device-identity'))),
     },
   }
+  return pairing
 }

@@ -1,14 +1,18 @@
-// What linked devices send: acknowledges it and brings each ciphertext to the phone or device it was made for.
-import type { BinaryNode } from 'baileys'
-import type { Account, Directory } from './account.ts'
+// What linked devices send: acknowledges it and brings each ciphertext to the device it was made for, simulated or not.
+import type { BinaryNode, proto } from 'baileys'
+import { type Account, type Directory, simulatedDevice } from './account.ts'
 import { type Companion, companionJid, peerOf } from './companion.ts'
 import type { Connection } from './connection.ts'
 import type { Faults } from './faults.ts'
-import { readQuoted, readText } from './inbox.ts'
+import { type Groups, participantAttrs } from './group-state.ts'
+import { toReceived } from './inbox.ts'
 import { keyNodes, registrationNode } from './key-bundle.ts'
-import { bytes, child, children, isLid, node, readJid, seconds } from './nodes.ts'
-import type { Post, Receipt } from './post.ts'
-import type { Encryption } from './sim-device.ts'
+import type { Ledger } from './ledger.ts'
+import { isForAll, type Mail, parcelsOf, readMail, refusalOf } from './mail.ts'
+import { bytes, children, node, seconds } from './nodes.ts'
+import type { PhoneErrands } from './phone-errands.ts'
+import type { Post } from './post.ts'
+import type { Encryption, SimDevice } from './sim-device.ts'
 import type { Timers } from './timers.ts'
 
 /** How often a phone asks for one message again before it gives up. */
@@ -16,8 +20,11 @@ const RETRIES = 3
 
 interface Deps {
   readonly directory: Directory
+  readonly groups: Groups
+  readonly ledger: Ledger
   readonly faults: Faults
   readonly post: Post
+  readonly errands: PhoneErrands
   readonly timers: Timers
   /** How long after its arrival a message is reported as delivered or read. */
   readonly receiptDelayMs: number
@@ -28,46 +35,34 @@ export interface Relay {
   onMessage(connection: Connection, sender: Companion, stanza: BinaryNode): Promise<void>
 }
 
-interface Parcel {
-  readonly address: string
-  readonly enc: BinaryNode
-}
-
-/** The ciphertexts of a message with the device each is for. */
-function parcelsOf(message: BinaryNode): Parcel[] {
-  const addressed = children(child(message, 'participants'), 'to').flatMap(to =>
-    children(to, 'enc').map(enc => ({ address: to.attrs.jid ?? '', enc })),
-  )
-  // Without a list of devices it is for the one that the stanza itself names.
-  const address = message.attrs.participant ?? message.attrs.to ?? ''
-  return [...addressed, ...children(message, 'enc').map(enc => ({ address, enc }))]
-}
-
 /** Makes the relay. */
-export function createRelay({ directory, faults, post, timers, receiptDelayMs, surprise }: Deps): Relay {
+export function createRelay(deps: Deps): Relay {
+  const { directory, groups, ledger, faults, post, errands, timers, receiptDelayMs, surprise } = deps
   const timesAsked = new Map<string, number>()
 
-  function askAgain(by: Account, sender: Companion, { attrs }: BinaryNode): void {
-    const id = attrs.id ?? ''
-    const key = `${by.pn} ${id}`
+  function askAgain(
+    by: Account,
+    device: number,
+    simulated: SimDevice,
+    { sender, id, addressing, list }: Mail,
+  ) {
+    const key = `${by.pn}:${device} ${id}`
     const count = (timesAsked.get(key) ?? 0) + 1
     timesAsked.set(key, count)
     if (count > RETRIES) {
       surprise(`${by.name} gave up on ${id}, which could not be decrypted`)
       return
     }
-    const bundle = by.device.takeBundle()
+    const bundle = simulated.takeBundle()
     // The first time the sender is expected to fetch new keys itself, after that they come along.
     const keys = count > 1 ? [node('keys', {}, keyNodes(bundle))] : []
     const retry = node('retry', { count, id, t: seconds(), v: 1 })
     const content = [retry, registrationNode(bundle), ...keys]
-    post.receipt(sender, { by, addressing: addressing(attrs.to), id, type: 'retry', content })
+    post.receipt(sender, { by, device, addressing, group: list, id, type: 'retry', content })
   }
 
-  const addressing = (address: string | undefined): Receipt['addressing'] => (isLid(address) ? 'lid' : 'pn')
-
-  function report(by: Account, sender: Companion, { attrs }: BinaryNode): void {
-    const receipt = { by, addressing: addressing(attrs.to), id: attrs.id ?? '' }
+  function report(by: Account, { sender, id, addressing, list }: Mail): void {
+    const receipt = { by, addressing, group: list, id }
     if (by.receipts === 'none') return
     timers.after(receiptDelayMs, () => {
       post.receipt(sender, receipt)
@@ -75,65 +70,87 @@ export function createRelay({ directory, faults, post, timers, receiptDelayMs, s
     })
   }
 
-  async function reachPhone(
-    owner: Account,
-    sender: Companion,
-    stanza: BinaryNode,
+  async function open(
+    simulated: SimDevice,
+    { sender, list = '' }: Mail,
     enc: BinaryNode,
-  ): Promise<void> {
+  ): Promise<proto.IMessage> {
+    const peer = peerOf(sender)
     const type = enc.attrs.type ?? ''
-    const plain = await owner.device.decrypt(peerOf(sender), type, bytes(enc)).catch(() => undefined)
-    if (!plain) return askAgain(owner, sender, stanza)
-    // What is mirrored to the sender's own phone comes wrapped.
-    const message = plain.deviceSentMessage?.message ?? plain
-    const quoted = readQuoted(message)
-    const { id = '', to = '', category } = stanza.attrs
-    if (category === 'peer') return surprise(`${owner.name}'s phone was asked for something it cannot do yet`)
-    owner.inbox.add({
-      id,
-      text: readText(message),
-      ...(quoted && { quoted }),
-      from: sender.account.pn,
-      device: sender.id,
-      to,
-      encryption: type as Encryption,
-      message,
-    })
-    if (owner !== sender.account) report(owner, sender, stanza)
+    const plain = isForAll(enc)
+      ? await simulated.senderKeys.decrypt(list, peer, bytes(enc))
+      : await simulated.decrypt(peer, type, bytes(enc))
+    const { senderKeyDistributionMessage, ...rest } = plain
+    if (senderKeyDistributionMessage) await simulated.senderKeys.learn(peer, senderKeyDistributionMessage)
+    // What is mirrored to the sender's own devices comes wrapped.
+    return plain.deviceSentMessage?.message ?? rest
   }
 
-  function reachCompanion(target: Companion, sender: Companion, stanza: BinaryNode, enc: BinaryNode): void {
-    const { id, to, type } = stanza.attrs
-    const by = addressing(to)
-    const attrs = {
-      from: companionJid(sender, by),
-      [by === 'lid' ? 'sender_pn' : 'sender_lid']: companionJid(sender, by === 'lid' ? 'pn' : 'lid'),
-      recipient: target.account === sender.account ? to : undefined,
-      id,
-      type,
-      t: seconds(),
-      notify: sender.account.name,
+  async function reachSimulated(
+    owner: Account,
+    device: number,
+    simulated: SimDevice,
+    mail: Mail,
+    encs: BinaryNode[],
+  ) {
+    const { sender, stanza, id, to, group } = mail
+    let message: proto.IMessage = {}
+    try {
+      for (const enc of encs) message = { ...message, ...(await open(simulated, mail, enc)) }
+    } catch {
+      return askAgain(owner, device, simulated, mail)
     }
-    const proof = enc.attrs.type === 'pkmsg' ? children(stanza, 'device-identity') : []
-    post.deliver(target, node('message', attrs, [enc, ...proof]))
+    if (stanza.attrs.category === 'peer') return errands.run(sender, id, message)
+    const encryption = encs.at(-1)?.attrs.type as Encryption
+    const from = { from: sender.account.pn, device: sender.id }
+    owner.inbox.add(toReceived({ id, ...from, to, group: group?.jid, on: device, encryption, message }))
+    if (device === 0) ledger.enter({ id, author: sender.account, ...chatOf(mail), message })
+    if (owner !== sender.account && device === 0) report(owner, mail)
+  }
+
+  function chatOf({ sender, to, group, addressing }: Mail) {
+    return { chat: group ?? directory.find(to) ?? sender.account, addressing }
+  }
+
+  function reachCompanion(
+    target: Companion,
+    { sender, stanza, id, to, group, addressing }: Mail,
+    encs: BinaryNode[],
+  ) {
+    const other = addressing === 'lid' ? 'pn' : 'lid'
+    const who = group
+      ? { from: to, ...participantAttrs(group, sender.account, sender.id), addressing_mode: group.mode }
+      : {
+          from: companionJid(sender, addressing),
+          [`sender_${other}`]: companionJid(sender, other),
+          recipient: target.account === sender.account ? to : undefined,
+        }
+    const { type, edit } = stanza.attrs
+    const attrs = { ...who, id, type, edit, t: seconds(), notify: sender.account.name }
+    const proof = encs.some(enc => enc.attrs.type === 'pkmsg') ? children(stanza, 'device-identity') : []
+    post.deliver(target, node('message', attrs, [...encs, ...proof]))
   }
 
   return {
     async onMessage(connection, sender, stanza) {
-      const { id, to } = stanza.attrs
+      const mail = readMail(sender, stanza, groups)
       const fate = faults.fates.shift() ?? { kind: 'accept' }
-      const error = fate.kind === 'nack' ? fate.code : undefined
+      const error = fate.kind === 'nack' ? fate.code : refusalOf(mail)
       if (fate.kind !== 'lose-ack') {
-        connection.send(node('ack', { class: 'message', id, from: to, t: seconds(), error }))
+        const { id, to: from } = mail
+        connection.send(node('ack', { class: 'message', id, from, t: seconds(), error }))
       }
-      if (fate.kind === 'nack') return
-      for (const { address, enc } of parcelsOf(stanza)) {
-        const owner = directory.find(address)
-        const device = readJid(address)?.device
+      if (error !== undefined) return
+      for (const { address, owner, device, encs } of parcelsOf(mail, directory)) {
         const target = device === undefined ? undefined : owner?.companions.get(device)
-        if (owner && device === 0) await reachPhone(owner, sender, stanza, enc)
-        else if (target) reachCompanion(target, sender, stanza, enc)
-        else surprise(`a message for ${address}, which does not exist`)
+        const simulated = owner && device !== undefined ? simulatedDevice(owner, device) : undefined
+        if (target) reachCompanion(target, mail, encs)
+        else if (owner && device !== undefined && simulated)
+          await reachSimulated(owner, device, simulated, mail, encs)
+        // A client may not have heard yet that a device was unlinked.
+        else if (!owner || device === undefined || device >= owner.nextCompanionId) {
+          surprise(`a message for ${address}, which does not exist`)
+        }
       }
     },
   }

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { expect, it } from 'vitest'
+import { silenceSignalConsole } from '../../engine-node/sessions/signal-console.ts'
 import { createBaileysClient } from './baileys-client.ts'
-import { quietSignal } from './quiet-signal.ts'
 import { createRecorder } from './recorder.ts'
 
 interface Line {
@@ -15,7 +15,7 @@ interface Line {
 }
 
 it('serves a client from a process of its own, and ends with its stdin', async () => {
-  const loud = quietSignal()
+  const loud = silenceSignalConsole()
   const child = spawn(process.execPath, [new URL('serve.ts', import.meta.url).pathname], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })

@@ -3,8 +3,8 @@
 // when stdin does.
 import { createInterface } from 'node:readline'
 import * as v from 'valibot'
+import { silenceSignalConsole } from '../../engine-node/sessions/signal-console.ts'
 import { endingNames } from './faults.ts'
-import { quietSignal } from './quiet-signal.ts'
 import { createWhatsApp, type WhatsApp } from './whatsapp.ts'
 
 const Addressing = v.optional(v.picklist(['pn', 'lid']), 'pn')
@@ -77,7 +77,7 @@ function createCommands(whatsapp: WhatsApp): Record<string, (args: unknown) => u
 }
 
 async function serve(): Promise<void> {
-  quietSignal()
+  silenceSignalConsole()
   await using whatsapp = await createWhatsApp()
   const commands = createCommands(whatsapp)
   const say = (line: object) => console.log(JSON.stringify(line))

@@ -1,4 +1,4 @@
-// A phone's Signal identity: its keys, its sessions, encryption and decryption. Knows no stanzas and no accounts.
+// A simulated device's Signal identity: its keys, its sessions, encryption and decryption. Knows no stanzas and no accounts.
 import { randomBytes } from 'node:crypto'
 import {
   Curve,
@@ -13,6 +13,7 @@ import {
 import { ProtocolAddress, SessionBuilder, SessionCipher, type SessionRecord } from 'libsignal'
 import type { KeyBundle } from './key-bundle.ts'
 import { toSignalBundle } from './key-bundle.ts'
+import { createSenderKeys, type SenderKeys } from './sender-keys.ts'
 
 /** A device on the other side: always the phone number of its account, however a stanza addressed it. */
 export interface Peer {
@@ -20,16 +21,19 @@ export interface Peer {
   readonly device: number
 }
 
-export type Encryption = 'pkmsg' | 'msg'
+/** `skmsg` is for a whole group. */
+export type Encryption = 'pkmsg' | 'msg' | 'skmsg'
 
 export interface Ciphertext {
-  readonly type: Encryption
+  readonly type: 'pkmsg' | 'msg'
   readonly body: Buffer
 }
 
 export interface SimDevice {
   readonly registrationId: number
   readonly identity: KeyPair
+  /** For groups. */
+  readonly senderKeys: SenderKeys
   /** Publishes the keys for one stranger, with a one-time key never given before. */
   takeBundle(): KeyBundle
   /** Encrypts; `takeBundle` is asked for the peer's keys when there is no session yet. */
@@ -78,6 +82,7 @@ export function createSimDevice(): SimDevice {
   return {
     registrationId,
     identity,
+    senderKeys: createSenderKeys(prefix),
     takeBundle() {
       const preKey = Curve.generateKeyPair()
       const id = nextPreKeyId++

@@ -40,6 +40,25 @@ describe('createStanzaQueue', () => {
     expect(queue.waiting.map(({ attrs }) => attrs.id)).toEqual(left)
   })
 
+  it('tells the members of a group apart', () => {
+    const team = '120363000000000001@g.us'
+    const read = (participant: string) => node('receipt', { id: 'A', from: team, participant, type: 'read' })
+    const queue = queueOf(read(bob), read(eve))
+    expect(queue.waiting).toHaveLength(2)
+    queue.settle(node('ack', { id: 'A', to: team, participant: eve, class: 'receipt', type: 'read' }))
+    expect(queue.waiting.map(({ attrs }) => attrs.participant)).toEqual([bob])
+  })
+
+  it.each([
+    ['of its writer', bob, []],
+    ['of another writer', eve, ['A']],
+  ])('a message in a group after the receipt for that %s', (_what, participant, left) => {
+    const team = '120363000000000001@g.us'
+    const queue = queueOf(node('message', { id: 'A', from: team, participant: bob, type: 'text' }))
+    queue.settle(node('receipt', { id: 'A', to: team, participant }))
+    expect(queue.waiting.map(({ attrs }) => attrs.id)).toEqual(left)
+  })
+
   it('tells two senders with one id apart', () => {
     const queue = queueOf(message('A', bob), message('A', eve))
     queue.settle(receipt('A', { to: eve }))

@@ -29,17 +29,22 @@ export function createStanzaQueue(): StanzaQueue {
   }
 
   const isSame = (one: BinaryNode, other: BinaryNode) =>
-    one.tag === other.tag && one.attrs.from === other.attrs.from && one.attrs.type === other.attrs.type
+    one.tag === other.tag &&
+    one.attrs.from === other.attrs.from &&
+    one.attrs.participant === other.attrs.participant &&
+    one.attrs.type === other.attrs.type
 
   function settleByReceipt(receipt: BinaryNode): void {
     // Asking for a retry is not having received. Two people may use one id, so the sender counts too; the receipt
     // for a message that was typed on the phone names the chat instead.
-    const { id, type, to, recipient } = receipt.attrs
+    const { id, type, to, recipient, participant } = receipt.attrs
     if (type === 'retry') return
     const ids = [id, ...children(child(receipt, 'list'), 'item').map(item => item.attrs.id)]
     for (const each of ids) {
       drop(each, ({ stanza: { tag, attrs } }) => {
         if (tag !== 'message') return false
+        if (participant !== undefined && attrs.participant !== undefined && attrs.participant !== participant)
+          return false
         return recipient === undefined ? attrs.from === to : attrs.recipient === recipient
       })
     }
@@ -49,6 +54,7 @@ export function createStanzaQueue(): StanzaQueue {
     drop(attrs.id, waiting => {
       const { tag, attrs: sent } = waiting.stanza
       if (tag !== attrs.class || sent.from !== attrs.to || sent.type !== attrs.type) return false
+      if (sent.participant !== attrs.participant) return false
       if (attrs.error === undefined || !waiting.nackDue) return true
       waiting.nackDue = false
       return false

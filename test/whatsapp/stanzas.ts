@@ -1,14 +1,20 @@
 // Which part of the server takes which stanza of a logged-in device; a row per tag.
 import type { BinaryNode } from 'baileys'
+import type { Calls } from './calls.ts'
 import type { Companion } from './companion.ts'
 import type { Connection } from './connection.ts'
 import { node } from './nodes.ts'
+import type { PhoneErrands } from './phone-errands.ts'
 import type { Post } from './post.ts'
+import type { Presences } from './presences.ts'
 import type { Relay } from './relay.ts'
 
 interface Deps {
   readonly iq: (connection: Connection, stanza: BinaryNode) => Promise<void>
   readonly relay: Relay
+  readonly errands: PhoneErrands
+  readonly presences: Presences
+  readonly calls: Calls
   readonly post: Post
   surprise(what: string): void
 }
@@ -16,7 +22,7 @@ interface Deps {
 type Handler = (connection: Connection, companion: Companion, stanza: BinaryNode) => void | Promise<void>
 
 /** Makes the function every stanza goes through. */
-export function createStanzas({ iq, relay, post, surprise }: Deps) {
+export function createStanzas({ iq, relay, errands, presences, calls, post, surprise }: Deps) {
   const ignore: Handler = () => {}
 
   const acknowledge = (connection: Connection, { tag, attrs: { id, to, type, participant } }: BinaryNode) =>
@@ -26,15 +32,21 @@ export function createStanzas({ iq, relay, post, surprise }: Deps) {
     message: relay.onMessage,
     receipt(connection, companion, stanza) {
       acknowledge(connection, stanza)
+      if (stanza.attrs.type === 'server-error') return errands.uploadAgain(companion, stanza)
       companion.queue.settle(stanza)
       if (stanza.attrs.type === 'retry') return post.sendAgain(companion, stanza)
     },
     ack: (_connection, companion, stanza) => companion.queue.settle(stanza),
-    call: (connection, _companion, stanza) => acknowledge(connection, stanza),
-    presence(_connection, { account, id }, { attrs }) {
-      if (attrs.name) account.milestones.add({ device: id, reached: 'synced' })
+    call(connection, companion, stanza) {
+      acknowledge(connection, stanza)
+      calls.onCall(companion, stanza)
     },
-    chatstate: ignore,
+    presence(_connection, companion, stanza) {
+      const { account, id } = companion
+      if (stanza.attrs.name) account.milestones.add({ device: id, reached: 'synced' })
+      presences.onPresence(companion, stanza)
+    },
+    chatstate: (_connection, companion, stanza) => presences.onChatState(companion, stanza),
     ib: ignore,
   }
 

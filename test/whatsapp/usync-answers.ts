@@ -1,6 +1,6 @@
 // The query that asks about people in bulk: is this number on WhatsApp, which devices has it, what is its LID.
 import { type BinaryNode, Curve, proto } from 'baileys'
-import type { Account, Directory } from './account.ts'
+import { type Account, type Directory, linkedIds } from './account.ts'
 import type { IqTable } from './iq.ts'
 import { child, children, isLid, node, seconds, text } from './nodes.ts'
 
@@ -12,15 +12,16 @@ export function createUsyncAnswers(directory: Directory): IqTable {
   const signedLists = new WeakMap<Account, { devices: string; list: Uint8Array }>()
 
   function keyIndexList(account: Account): Uint8Array {
-    const { companions, device, nextCompanionId } = account
-    const devices = [...companions.keys()].join()
+    const { device, nextCompanionId } = account
+    const linked = linkedIds(account)
+    const devices = linked.join()
     const known = signedLists.get(account)
     if (known?.devices === devices) return known.list
     const details = proto.ADVKeyIndexList.encode({
       rawId: device.registrationId,
       timestamp: seconds(),
       currentIndex: nextCompanionId,
-      validIndexes: [0, ...companions.keys()],
+      validIndexes: [0, ...linked],
     }).finish()
     const signed = Buffer.concat([KEY_INDEX_SIGNATURE_PREFIX, details])
     const accountSignature = Curve.sign(device.identity.private, signed)
@@ -31,7 +32,7 @@ export function createUsyncAnswers(directory: Directory): IqTable {
 
   function devices(account: Account): BinaryNode {
     // A linked device without key-index would be ignored by the client.
-    const linked = [...account.companions.keys()].map(id => node('device', { id, 'key-index': id }))
+    const linked = linkedIds(account).map(id => node('device', { id, 'key-index': id }))
     return node('devices', {}, [
       node('device-list', { hash: '2:none' }, [node('device', { id: 0 }), ...linked]),
       node('key-index-list', { ts: seconds() }, keyIndexList(account)),

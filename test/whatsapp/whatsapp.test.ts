@@ -1,9 +1,9 @@
 import { proto } from 'baileys'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { silenceSignalConsole } from '../../engine-node/sessions/signal-console.ts'
 import { type BaileysClient, createBaileysClient } from './baileys-client.ts'
 import type { Contact } from './contact.ts'
 import type { Phone } from './phone.ts'
-import { quietSignal } from './quiet-signal.ts'
 import { createWhatsApp, type WhatsApp } from './whatsapp.ts'
 
 const { DELIVERY_ACK, READ, ERROR } = proto.WebMessageInfo.Status
@@ -18,7 +18,7 @@ let bob: Contact
 let eve: Contact
 
 beforeAll(async () => {
-  loud = quietSignal()
+  loud = silenceSignalConsole()
   whatsapp = await createWhatsApp({ receiptDelayMs: RECEIPT_DELAY_MS })
   phone = whatsapp.phone('15550000001', { name: 'Alice' })
   bob = whatsapp.contact('15550000002', { name: 'Bob' })
@@ -132,6 +132,14 @@ describe('receiving', () => {
     expect(type).toBe('notify')
     await whatsapp.log.until({ direction: 'in', kind: 'receipt', id, peer: bob.pnJid })
     await whatsapp.log.until({ direction: 'out', kind: 'ack', id, detail: 'receipt' })
+  })
+
+  it('brings the time at which it was written', async () => {
+    const before = Math.floor(Date.now() / 1000)
+    await bob.write('now', { to: phone })
+    expect(Number((await client.hears('now')).message.messageTimestamp)).toBeGreaterThanOrEqual(before)
+    await bob.write('then', { to: phone, at: 1_700_000_000 })
+    expect(Number((await client.hears('then')).message.messageTimestamp)).toBe(1_700_000_000)
   })
 
   it('brings a text from a LID', async () => {

@@ -1,25 +1,38 @@
 // A WhatsApp server on loopback for tests: the parts connected. What a test may say stands in its interface.
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { WebSocketServer } from 'ws'
-import { type Account, createDirectory } from './account.ts'
-import { accountAnswers } from './account-answers.ts'
-import { appStateAnswers } from './app-state.ts'
+import { type Account, createDirectory, type Person } from './account.ts'
+import { createAccountAnswers } from './account-answers.ts'
+import { createCalls } from './calls.ts'
 import { createAuthority } from './certificates.ts'
 import { type Connection, createConnection } from './connection.ts'
 import { type Contact, createContact } from './contact.ts'
-import { createFaults } from './faults.ts'
+import { createDeviceNotices } from './device-notices.ts'
+import { createFaults, type LoginFailure } from './faults.ts'
+import { createFrontDoor } from './front-door.ts'
+import { createGroup, type Group } from './group.ts'
+import { createGroupOffice } from './group-office.ts'
+import { type AddressingMode, createGroups } from './group-state.ts'
+import { createHistory } from './history.ts'
 import { createIq } from './iq.ts'
 import { createKeyAnswers } from './key-answers.ts'
+import { createLedger } from './ledger.ts'
 import { createLogin } from './login.ts'
+import { createMedia, type Media } from './media.ts'
+import { createMediaHost } from './media-host.ts'
+import { createOutgoing } from './outgoing.ts'
 import { createPairing } from './pairing.ts'
+import { createPairingCode } from './pairing-code.ts'
+import { createPeerMessages } from './peer-messages.ts'
 import { createPhone, type Phone } from './phone.ts'
+import { createPhoneErrands } from './phone-errands.ts'
 import { createPost } from './post.ts'
+import { createPresences, type Shown } from './presences.ts'
+import type { Recorder } from './recorder.ts'
 import { createRelay } from './relay.ts'
+import { createSharedSettings } from './shared-settings.ts'
 import { createStanzas } from './stanzas.ts'
 import { createTimers } from './timers.ts'
 import { createUsyncAnswers } from './usync-answers.ts'
+import { createVoice } from './voice.ts'
 import { createWireLog, type WireLog } from './wire-log.ts'
 
 export interface WhatsAppOptions {
@@ -30,6 +43,8 @@ export interface WhatsAppOptions {
   readonly receiptDelayMs?: number
   /** Baileys drops what arrives before it has derived its keys. A real server is never so fast, loopback is. */
   readonly handshakeDelayMs?: number
+  /** How members of new groups know one another: by `lid` unless told. */
+  readonly groupMode?: AddressingMode
   /** 0, unless told, lets the system choose. */
   readonly port?: number
 }
@@ -43,6 +58,17 @@ export interface WhatsApp extends AsyncDisposable {
   phone(pn: string, options?: { name?: string }): Phone
   /** The contact with this number; asked twice, it is the same one. Numbers never asked for are not on WhatsApp. */
   contact(pn: string, options?: { name?: string }): Contact
+  /** Makes a group; the first member owns it and it knows people as `groupMode` says, unless told. */
+  group(
+    subject: string,
+    options: { readonly members: Person[]; readonly owner?: Person; readonly mode?: AddressingMode },
+  ): Group
+  /** A group that a client may have made. */
+  findGroup(jid: string): Group | undefined
+  /** Files, and the server they lie on. */
+  readonly media: Media
+  /** What clients showed of themselves: there, away, typing; and whom they want to be shown. */
+  readonly shown: Recorder<Shown>
   /** Every id that crossed the wire to and from logged-in devices. */
   readonly log: WireLog
   /** What clients did that the emulator does not know or could not do. A test that ends well leaves it empty. */
@@ -53,17 +79,18 @@ export interface WhatsApp extends AsyncDisposable {
   loseAckNext(): void
   /** Resets new connections before they open, until told otherwise. */
   refuse(refusing: boolean): void
-  /** Lets logins fail with this reason (401, 403, 503), until told undefined. */
-  loginFailure(reason: number | undefined): void
+  /** Lets new connections open and says nothing on them, until told otherwise. */
+  stall(stalling: boolean): void
+  /** Lets logins fail with this reason (401 to 503), until told undefined; a 402 may say why and for how long. */
+  loginFailure(reason: number | undefined, details?: Omit<LoginFailure, 'reason'>): void
 }
 
-const HOST = '127.0.0.1'
 /** The newest are kept. */
 const MAX_SURPRISES = 200
 
 /** Starts a server. Dispose it, and all its connections end. */
 export async function createWhatsApp(options: WhatsAppOptions = {}): Promise<WhatsApp> {
-  const { receiptDelayMs = 0, handshakeDelayMs = 15, port = 0 } = options
+  const { receiptDelayMs = 0, handshakeDelayMs = 15, port = 0, groupMode = 'lid' } = options
   const surprises: string[] = []
   const surprise = (what: string) => {
     surprises.push(what)
@@ -72,25 +99,50 @@ export async function createWhatsApp(options: WhatsAppOptions = {}): Promise<Wha
 
   const timers = createTimers()
   const log = createWireLog()
+  const mediaHost = await createMediaHost({ timers })
+  const media = createMedia(mediaHost)
   const authority = createAuthority()
   const directory = createDirectory()
   const faults = createFaults()
-  const pairing = createPairing()
   const post = createPost({ surprise })
-  const login = createLogin({ directory, faults, post })
-  const relay = createRelay({ directory, faults, post, timers, receiptDelayMs, surprise })
+  const notices = createDeviceNotices({ directory, post })
+  const pairing = createPairing({ onLinked: ({ account, id }) => notices.tell(account, 'add', id) })
+  const pairingCode = createPairingCode(pairing)
+  const peers = createPeerMessages({ post })
+  const history = createHistory({ directory, media, peers })
+  const login = createLogin({ directory, faults, history, notices, peers })
+  const settings = createSharedSettings({ post })
+  const groups = createGroups()
+  const ledger = createLedger()
+  const office = createGroupOffice({ directory, groups, post, mode: groupMode, surprise })
+  const outgoing = createOutgoing({ directory, groups, ledger, post })
+  const errands = createPhoneErrands({ directory, history, ledger, mediaHost, peers, post, surprise })
+  const presences = createPresences({ directory, groups })
+  const calls = createCalls({ directory, post })
+  const relay = createRelay({
+    directory,
+    groups,
+    ledger,
+    faults,
+    post,
+    errands,
+    timers,
+    receiptDelayMs,
+    surprise,
+  })
   const iq = createIq({
-    unpaired: pairing.answers,
+    unpaired: { ...pairing.answers, ...pairingCode.answers },
     paired: [
       login.answers,
-      accountAnswers,
-      appStateAnswers,
+      office.answers,
+      createAccountAnswers({ directory, mediaHost }),
+      settings.answers,
       createKeyAnswers(directory),
       createUsyncAnswers(directory),
     ],
     surprise,
   })
-  const onStanza = createStanzas({ iq, relay, post, surprise })
+  const onStanza = createStanzas({ iq, relay, errands, presences, calls, post, surprise })
 
   function onClient(connection: Connection): void {
     if (connection.client?.payload.devicePairingData) pairing.begin(connection)
@@ -99,18 +151,18 @@ export async function createWhatsApp(options: WhatsAppOptions = {}): Promise<Wha
 
   function onClosed(connection: Connection): void {
     pairing.abandon(connection)
+    pairingCode.abandon(connection)
     const { companion } = connection
     if (companion?.connection !== connection) return
     companion.connection = undefined
     companion.account.milestones.add({ device: companion.id, reached: 'offline' })
   }
 
-  const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false })
-  const server = createServer((_request, response) => response.writeHead(404).end())
-  server.on('upgrade', (request, stream, head) => {
-    if (faults.refusing) return stream.destroy()
-    sockets.handleUpgrade(request, stream, head, socket => {
-      createConnection({
+  const door = await createFrontDoor({
+    port,
+    faults,
+    onSocket: socket =>
+      void createConnection({
         socket,
         authority,
         log,
@@ -120,12 +172,10 @@ export async function createWhatsApp(options: WhatsAppOptions = {}): Promise<Wha
         onStanza,
         onClosed,
         surprise,
-      })
-    })
+      }),
   })
-  server.listen(port, HOST)
-  await once(server, 'listening')
 
+  const voiceOf = (account: Account) => createVoice({ account, groups, ledger, media, outgoing })
   const phones = new Map<Account, Phone>()
   const contacts = new Map<Account, Contact>()
   function actor<T>(known: Map<Account, T>, account: Account, create: () => T): T {
@@ -135,16 +185,42 @@ export async function createWhatsApp(options: WhatsAppOptions = {}): Promise<Wha
   }
 
   return {
-    url: `ws://${HOST}:${(server.address() as AddressInfo).port}/ws/chat`,
+    url: door.url,
     rootKey: authority.rootKey,
     phone(pn, { name } = {}) {
       const account = directory.register(pn, name)
-      return actor(phones, account, () => createPhone({ account, directory, pairing, post }))
+      return actor(phones, account, () =>
+        createPhone({ account, voice: voiceOf(account), settings, notices, post, pairing, pairingCode }),
+      )
     },
     contact(pn, { name } = {}) {
       const account = directory.register(pn, name)
-      return actor(contacts, account, () => createContact({ account, directory, post }))
+      return actor(contacts, account, () =>
+        createContact({
+          account,
+          directory,
+          groups,
+          voice: voiceOf(account),
+          notices,
+          presences,
+          calls,
+          mediaHost,
+          post,
+        }),
+      )
     },
+    group(subject, { members, owner = members[0], mode = groupMode }) {
+      const accountOf = (person: Person) => directory.register(person.pn)
+      if (!owner) throw new Error('a group needs somebody in it')
+      const of = { subject, owner: accountOf(owner), members: members.map(accountOf), mode }
+      return createGroup({ state: office.create(of), directory, office })
+    },
+    findGroup(jid) {
+      const state = groups.find(jid)
+      return state && createGroup({ state, directory, office })
+    },
+    media,
+    shown: presences.shown,
     log,
     surprises,
     nackNext: code => void faults.fates.push({ kind: 'nack', code }),
@@ -152,15 +228,16 @@ export async function createWhatsApp(options: WhatsAppOptions = {}): Promise<Wha
     refuse(refusing) {
       faults.refusing = refusing
     },
-    loginFailure(reason) {
-      faults.loginFailure = reason
+    stall(stalling) {
+      faults.stalling = stalling
+    },
+    loginFailure(reason, details) {
+      faults.loginFailure = reason === undefined ? undefined : { reason, ...details }
     },
     async [Symbol.asyncDispose]() {
       timers[Symbol.dispose]()
-      for (const socket of sockets.clients) socket.terminate()
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
+      await door[Symbol.asyncDispose]()
+      await mediaHost[Symbol.asyncDispose]()
     },
   }
 }

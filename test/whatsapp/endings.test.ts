@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Ending } from './faults.ts'
+import { createLinked, type Linked } from './linked.fixtures.ts'
+
+// One client for all: what is shown is also that it survives each of them.
+let linked: Linked
+
+beforeAll(async () => {
+  linked = await createLinked()
+})
+
+afterAll(() => linked[Symbol.asyncDispose]())
+
+async function expectToWork(text: string): Promise<void> {
+  const { client, bob, phone } = linked
+  await bob.write(text, { to: phone })
+  await client.hears(text)
+}
+
+describe('a connection that the server ends', () => {
+  const codes = {
+    abrupt: 428,
+    close: 428,
+    xmlstreamend: 428,
+    replaced: 440,
+    downgrade: 411,
+    unknown: 500,
+    '401': 401,
+    '402': 402,
+    '403': 403,
+    '405': 405,
+    '406': 406,
+    '409': 409,
+    '500': 500,
+    '501': 501,
+    '503': 503,
+    '515': 515,
+  } satisfies Partial<Record<Ending, number>>
+
+  it.each(Object.entries(codes))('by %s is %i for the client, which may come back', async (kind, code) => {
+    const { client, phone } = linked
+    phone.disconnect(kind as keyof typeof codes)
+    expect(await client.closed()).toBe(code)
+    expect(phone.isLinked).toBe(true)
+    await client.open()
+    await expectToWork(`welcome back after ${kind}`)
+  })
+})
+
+describe('a login', () => {
+  it.each([401, 402, 403, 405, 406, 409, 500, 501, 503])('may fail with %i, and then not', async reason => {
+    const { client, whatsapp } = linked
+    await client.close()
+    whatsapp.loginFailure(reason)
+    await expect(client.open()).rejects.toMatchObject({ code: reason })
+    whatsapp.loginFailure(undefined)
+    await client.open()
+    await expectToWork(`welcome back after a failure with ${reason}`)
+  })
+})

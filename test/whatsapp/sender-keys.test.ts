@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest'
+import { createSenderKeys } from './sender-keys.ts'
+
+const GROUP = '120363000000000001@g.us'
+const bob = { user: '15550000002', device: 0 }
+
+async function createPair() {
+  const writer = createSenderKeys('writer')
+  const reader = createSenderKeys('reader')
+  await reader.learn(bob, await writer.distribution(GROUP))
+  const reads = async (body: Buffer) => (await reader.decrypt(GROUP, bob, body)).conversation
+  return { writer, reader, reads }
+}
+
+it('lets those read who were given the key, in any order, and each message once', async () => {
+  const { writer, reads } = await createPair()
+  const bodies = []
+  for (const conversation of ['one', 'two', 'three'])
+    bodies.push(await writer.encrypt(GROUP, { conversation }))
+  const [one, two, three] = bodies as [Buffer, Buffer, Buffer]
+  expect(await reads(three)).toBe('three')
+  expect(await reads(one)).toBe('one')
+  expect(await reads(two)).toBe('two')
+  await expect(reads(two)).rejects.toThrow()
+})
+
+it('lets nobody read who was not given it', async () => {
+  const { writer } = await createPair()
+  const body = await writer.encrypt(GROUP, { conversation: 'secret' })
+  await expect(createSenderKeys('stranger').decrypt(GROUP, bob, body)).rejects.toThrow()
+})
+
+it('shuts out the old readers when it is changed', async () => {
+  const { writer, reader, reads } = await createPair()
+  writer.readers(GROUP).add('reader')
+  writer.rotate(GROUP)
+  expect(writer.readers(GROUP).size).toBe(0)
+  const distribution = await writer.distribution(GROUP)
+  const body = await writer.encrypt(GROUP, { conversation: 'without you' })
+  await expect(reads(body)).rejects.toThrow()
+  await reader.learn(bob, distribution)
+  expect(await reads(body)).toBe('without you')
+})
