@@ -4,8 +4,10 @@ import { parseArgs } from 'node:util'
 import { apiThroughput } from './bench/api-throughput.ts'
 import { type Bench, type Goal, type Judged, judge } from './bench/figure.ts'
 import { hookRoundTrip } from './bench/hook-round-trip.ts'
+import { pluginChain } from './bench/plugin-chain.ts'
+import { pluginStart } from './bench/plugin-start.ts'
 
-const benches: readonly Bench[] = [hookRoundTrip, apiThroughput]
+const benches: readonly Bench[] = [hookRoundTrip, apiThroughput, pluginChain, pluginStart]
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } })
 const unknown = positionals.filter(name => !benches.some(bench => bench.name === name))

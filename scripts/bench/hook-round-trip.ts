@@ -3,8 +3,9 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { IncomingMessage } from '../../src/contract/message.ts'
-import { type Bench, percentile } from './figure.ts'
+import type { Bench } from './figure.ts'
 import { createPluginRig, LOOKING_PLUGIN } from './plugin-rig.ts'
+import { ofRounds, sample } from './sampling.ts'
 
 const ROUNDS = 5
 const SAMPLES = 2_000
@@ -22,16 +23,6 @@ export const message: IncomingMessage = {
   fromMe: false,
   isGroup: false,
   kind: 'individual',
-}
-
-async function sample(count: number, roundTrip: () => Promise<unknown>): Promise<number[]> {
-  const samples: number[] = []
-  for (let index = 0; index < count; index += 1) {
-    const start = performance.now()
-    await roundTrip()
-    samples.push(performance.now() - start)
-  }
-  return samples
 }
 
 function ping(child: ChildProcess): Promise<unknown> {
@@ -57,16 +48,11 @@ export const hookRoundTrip: Bench = {
       rounds.ping.push(await sample(SAMPLES, () => ping(child)))
     }
     child.kill()
-    const median = (of: number[][], share: number) =>
-      percentile(
-        of.map(samples => percentile(samples, share)),
-        0.5,
-      )
     const figure = (name: string, share: number, goal: { of: 'ratio'; atMost: number } | null) => ({
       name: `hook round trip, 1 KB, process tier, ${name}`,
-      value: median(rounds.hook, share),
+      value: ofRounds(rounds.hook, share),
       unit: 'ms',
-      baseline: median(rounds.ping, share),
+      baseline: ofRounds(rounds.ping, share),
       goal,
     })
     return [figure('p50', 0.5, { of: 'ratio', atMost: 1.5 }), figure('p99', 0.99, null)]
