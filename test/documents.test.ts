@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { promiseTable } from '../engine-node/tiers/promises.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const documents = [
@@ -22,6 +23,10 @@ describe('documents', () => {
     const targets = [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(match => match[1] ?? '')
     const missing = targets.filter(target => !existsSync(join(root, dirname(file), target)))
     expect(missing).toEqual([])
+  })
+
+  it('SECURITY.md prints the promises of the tiers as they are', () => {
+    expect(readFileSync(join(root, 'SECURITY.md'), 'utf8')).toContain(promiseTable())
   })
 
   it.each(readdirSync(join(root, 'docs/decisions')))('docs/decisions/%s is at most 40 lines', file => {

@@ -47,9 +47,22 @@ describe('running', () => {
     add(() => {})
     add(() => ({ continue: true }))
     add(() => null)
-    add(() => 'nonsense')
     expect(await run()).toBeNull()
   })
+
+  it.each(['nonsense', 0, true, { continue: 'false' }, { continue: 0 }])(
+    'goes on after the answer %j, and says that it was none',
+    async answer => {
+      const { add, run } = start()
+      add(() => answer, 1)
+      add(() => ({ data: { id: 2 } }), 2)
+      expect(await run()).toEqual({
+        continue: true,
+        data: { id: 2 },
+        error: 'A handler answered something else than { continue, data }',
+      })
+    },
+  )
 
   it('runs the handlers by priority, each with the data of the one before', async () => {
     const { add, run } = start()

@@ -69,7 +69,11 @@ export function createHookTable({ subscribe, warn, failed }: HookTableDeps): Hoo
           failed(context.event, thrown)
           continue
         }
-        if (typeof answer !== 'object' || answer === null) continue
+        if (answer === null || answer === undefined) continue
+        if (!isAnswer(answer)) {
+          error ??= 'A handler answered something else than { continue, data }'
+          continue
+        }
         if (answer.data !== undefined) {
           changed = true
           context = { ...context, data: answer.data }
@@ -88,3 +92,7 @@ export function createHookTable({ subscribe, warn, failed }: HookTableDeps): Hoo
     },
   }
 }
+
+/** Anything else counts as "go on", but not as an answer: a guard that meant to refuse must not pass for content. */
+const isAnswer = (answer: { continue?: unknown }): boolean =>
+  typeof answer === 'object' && (answer.continue === undefined || typeof answer.continue === 'boolean')

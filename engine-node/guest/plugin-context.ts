@@ -10,6 +10,7 @@ export interface PluginContextDeps {
   logger: GuestLogger
   registerHook(event: unknown, handler: unknown, priority: unknown): void
   registerWebhook(route: unknown, handler: unknown): void
+  registerSearchProvider(handler: unknown): void
 }
 
 /** Plain objects and closures throughout, so that a method survives being taken off or bound to something else. */
@@ -29,6 +30,7 @@ export function createPluginContext(deps: PluginContextDeps): object {
     registerHook: (event: unknown, handler: unknown, priority?: unknown) =>
       deps.registerHook(event, handler, priority),
     registerWebhook: (route: unknown, handler: unknown) => deps.registerWebhook(route, handler),
+    registerSearchProvider: (handler: unknown) => deps.registerSearchProvider(handler),
     ...members,
   }
 }

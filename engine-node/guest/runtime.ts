@@ -8,19 +8,22 @@ import type { PeerMethod } from '../rpc/method.ts'
 import { createPeer } from '../rpc/peer.ts'
 import { createConfigView } from './config-view.ts'
 import { errorText } from './error-text.ts'
+import { encodeFetchArguments } from './fetch-arguments.ts'
 import { createGuestLogger, type GuestLogger } from './guest-logger.ts'
 import { createHookTable } from './hook-table.ts'
 import { createLineBudget } from './line-budget.ts'
-import type { PluginObject } from './load-plugin.ts'
 import { createPluginContext } from './plugin-context.ts'
+import type { PluginObject } from './plugin-export.ts'
 import type { ScopeStorage } from './scope.ts'
+import { createSearchSlot } from './search-slot.ts'
 import { createWebhookTable } from './webhook-table.ts'
 
 export interface RuntimeDeps {
   channel: Channel
   clock: Clock
   scopes: ScopeStorage
-  load(main: string): Promise<PluginObject>
+  /** `modules` are those of Node's that it may load; absent for all that there are. */
+  load(main: string, modules?: readonly string[]): Promise<PluginObject>
   /** The verbs of the capability table, and how long each call may take at most. */
   verbs: readonly string[]
   callTimeoutMs: number
@@ -41,6 +44,7 @@ export function createRuntime(deps: RuntimeDeps): { logger: GuestLogger } {
     failed: (event, thrown) => logger.error(`A handler of ${event} failed`, thrown),
   })
   const webhooks = createWebhookTable({ announce: route => notify('registerWebhook', { route }) })
+  const search = createSearchSlot({ announce: () => notify('registerSearchProvider', {}) })
   let plugin: PluginObject | null = null
   let context: object = {}
   let enabled = false
@@ -67,7 +71,8 @@ export function createRuntime(deps: RuntimeDeps): { logger: GuestLogger } {
   /** Plugins get plain errors with the host's text; the host's own class is none of their business. */
   async function callCapability(verb: string, args: unknown[]): Promise<unknown> {
     try {
-      const params = { verb, args, inFlight: scopes.current()?.inFlight ?? [] }
+      const plain = verb === 'net.fetch' ? encodeFetchArguments(args) : args
+      const params = { verb, args: plain, inFlight: scopes.current()?.inFlight ?? [] }
       return await peer.call('capability', params, { timeoutMs: deps.callTimeoutMs })
     } catch (thrown) {
       const { code, message, details } = toGatewayError(thrown)
@@ -98,9 +103,12 @@ export function createRuntime(deps: RuntimeDeps): { logger: GuestLogger } {
         logger,
         registerHook: hooks.register,
         registerWebhook: webhooks.register,
+        registerSearchProvider: search.register,
       })
       try {
-        plugin = await deps.load(params.main)
+        // In every tier there is a `process`, which is the plugin's own.
+        Object.assign(process.env, params.env)
+        plugin = await deps.load(params.main, params.modules)
       } catch (cause) {
         throw new GatewayError('plugin_failed', errorText(cause), { cause })
       }
@@ -126,6 +134,7 @@ export function createRuntime(deps: RuntimeDeps): { logger: GuestLogger } {
       await inScope(routeConfig, [], () => webhooks.run(route, request))
       return null
     },
+    search: ({ query }) => inScope(config.of(query.sessionId ?? null), [], () => search.run(query)),
     configure(params) {
       config.replace(params.config)
       if (enabled)

@@ -13,7 +13,8 @@ export interface Scope {
 }
 
 export interface ScopeStorage {
-  run<T>(scope: Scope, action: () => T): T
+  /** May let the action wait for its turn. */
+  run<T>(scope: Scope, action: () => T | Promise<T>): T | Promise<T>
   current(): Scope | undefined
 }
 

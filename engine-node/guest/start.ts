@@ -1,19 +1,25 @@
-// Entry of the guest process: everything it has is descriptor 3. It is bundled into one file (tiers/guest-bundle.ts).
+// Entry of a guest that is a process or a worker thread: everything it has is descriptor 3, or its parent's port. It is
+// bundled into one file (tiers/guest-bundle.ts).
 import { Socket } from 'node:net'
+import { parentPort } from 'node:worker_threads'
 import { capabilities, SEND_TIMEOUT_MS } from '../../src/contract/capabilities.ts'
 import { GatewayError } from '../../src/contract/errors.ts'
 import { createClock } from '../clock.ts'
 import { decodeTrustedFrame } from '../rpc/frame-codec.ts'
+import { createPortStream } from '../rpc/port-stream.ts'
 import { createStreamChannel } from '../rpc/stream-channel.ts'
 import { loadPlugin } from './load-plugin.ts'
 import { createRuntime } from './runtime.ts'
 import { createScopeStorage } from './scope.ts'
 
-/** The descriptor that the host opened for frames. */
+/** The descriptor that the host of a process opened for frames. */
 const FRAMES = 3
 
 const channel = createStreamChannel({
-  stream: new Socket({ fd: FRAMES, readable: true, writable: true }),
+  stream:
+    parentPort === null
+      ? new Socket({ fd: FRAMES, readable: true, writable: true })
+      : createPortStream(parentPort),
   decode: decodeTrustedFrame,
   ended: () => new GatewayError('channel_closed', 'The host closed the channel'),
 })

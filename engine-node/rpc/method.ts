@@ -17,12 +17,7 @@ export function parsed<S extends v.GenericSchema, R>(
   schema: S,
   handle: (params: v.InferOutput<S>, call: InboundCall) => R,
 ): (params: unknown, call: InboundCall) => R {
-  return (params, call) => {
-    const { success, output, issues } = v.safeParse(schema, params)
-    if (!success)
-      throw new GatewayError('frame_invalid', `Invalid params: ${v.summarize(issues).slice(0, 500)}`)
-    return handle(output, call)
-  }
+  return (params, call) => handle(read(schema, params), call)
 }
 
 /** The same for an event, which has no call behind it. */
@@ -30,11 +25,14 @@ export function parsedEvent<S extends v.GenericSchema>(
   schema: S,
   handle: (params: v.InferOutput<S>) => void,
 ): PeerEvent {
-  const hear = parsed(schema, handle)
-  return params => hear(params, { signal: NEVER })
+  return params => handle(read(schema, params))
 }
 
-const NEVER = new AbortController().signal
+function read<S extends v.GenericSchema>(schema: S, params: unknown): v.InferOutput<S> {
+  const { success, output, issues } = v.safeParse(schema, params)
+  if (success) return output
+  throw new GatewayError('frame_invalid', `Invalid params: ${v.summarize(issues).slice(0, 500)}`)
+}
 
 /** True for what `parsed` threw, which is the other side's fault. */
 export const isInvalidFrame = (thrown: unknown): thrown is GatewayError =>

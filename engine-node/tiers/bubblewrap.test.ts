@@ -3,7 +3,8 @@ import { bubblewrapArguments, INSIDE, parseLibraries } from './bubblewrap.ts'
 import { nodeFlags } from './node-flags.ts'
 
 const sandbox = { bwrap: '/usr/bin/bwrap', libraries: ['/lib/libc.so.6', '/lib64/ld-linux.so.2'] }
-const mounts = { nodePath: '/opt/node', guestFile: '/data/guest-1.cjs', packageDir: '/data/plugins/bot/abc' }
+const files = { guestFile: '/data/guest-1.cjs', packageDir: '/data/plugins/bot/abc' }
+const mounts = { nodePath: '/opt/node', files }
 
 /** The values of each option, in order: `['--proc', '/proc']` as `--proc: ['/proc']`. */
 function options(args: readonly string[]): [string, string[]][] {
@@ -47,7 +48,7 @@ describe('the sandbox', () => {
   })
 
   it('has Node alone in it for the probe', () => {
-    const probe = bubblewrapArguments(sandbox, { nodePath: '/opt/node', guestFile: null, packageDir: null })
+    const probe = bubblewrapArguments(sandbox, { nodePath: '/opt/node', files: {} })
     expect(probe.join(' ')).not.toMatch(/guest|plugin\b.*plugin/)
   })
 })

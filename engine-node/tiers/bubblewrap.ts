@@ -1,7 +1,16 @@
 // The command line of bubblewrap for one guest: a root of nothing, with Node, its libraries, the runtime and the package in it.
 
 /** Where things are inside. The host's own paths are visible nowhere. */
-export const INSIDE = { node: '/node', guestFile: '/guest/guest.cjs', packageDir: '/plugin' } as const
+export const INSIDE = {
+  node: '/node',
+  guestFile: '/guest/guest.cjs',
+  packageDir: '/plugin',
+  addonFile: '/guest/isolated-vm.node',
+  runtimeFile: '/guest/runtime.js',
+} as const
+
+/** What may be shown inside, by what it is for. */
+export type FileName = Exclude<keyof typeof INSIDE, 'node'>
 
 export interface Sandbox {
   /** Path of the bwrap binary. */
@@ -12,9 +21,8 @@ export interface Sandbox {
 
 export interface Mounts {
   nodePath: string
-  /** Null for the probe, which runs Node alone. */
-  guestFile: string | null
-  packageDir: string | null
+  /** Files and folders of the host; none for the probe, which runs Node alone. */
+  files: Readonly<Partial<Record<FileName, string>>>
 }
 
 /**
@@ -34,8 +42,7 @@ export function bubblewrapArguments({ libraries }: Sandbox, mounts: Mounts): str
     ...['--proc', '/proc'],
     ...['--dev', '/dev'],
     ...bind(mounts.nodePath, INSIDE.node),
-    ...(mounts.guestFile === null ? [] : bind(mounts.guestFile, INSIDE.guestFile)),
-    ...(mounts.packageDir === null ? [] : bind(mounts.packageDir, INSIDE.packageDir)),
+    ...Object.entries(mounts.files).flatMap(([name, path]) => bind(path, INSIDE[name as FileName])),
     ...['--remount-ro', '/'],
     ...['--chdir', '/'],
     '--',

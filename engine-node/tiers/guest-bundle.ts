@@ -3,16 +3,29 @@ import { createHash } from 'node:crypto'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 
 const ENTRY = fileURLToPath(new URL('../guest/start.ts', import.meta.url))
 
 /** Bundles the runtime into `outDir`, under a name made from its content, and gives the path of the file. */
-export async function bundleGuest({ outDir }: { outDir: string }): Promise<string> {
+export function bundleGuest({ outDir }: { outDir: string }): Promise<string> {
+  return writeBundle({ outDir, name: 'guest', entry: ENTRY })
+}
+
+export interface BundleOptions {
+  outDir: string
+  /** What the name of the file begins with. */
+  name: string
+  entry: string
+  /** Over those of a CommonJS file for Node. */
+  options?: BuildOptions
+}
+
+/** The same for any entry. */
+export async function writeBundle({ outDir, name, entry, options }: BundleOptions): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [ENTRY],
+    entryPoints: [entry],
     bundle: true,
-    write: false,
     platform: 'node',
     target: 'node26',
     format: 'cjs',
@@ -20,9 +33,11 @@ export async function bundleGuest({ outDir }: { outDir: string }): Promise<strin
     minifyWhitespace: true,
     legalComments: 'none',
     logLevel: 'silent',
+    ...options,
+    write: false,
   })
   const bytes = outputFiles[0]?.contents ?? new Uint8Array()
-  const file = join(outDir, `guest-${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}.cjs`)
+  const file = join(outDir, `${name}-${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}.cjs`)
   await mkdir(outDir, { recursive: true })
   // A gateway that starts at the same moment writes the same bytes; renaming keeps either from reading half of them.
   const draft = `${file}.${process.pid}`

@@ -10,16 +10,17 @@ const PROBE_TIMEOUT_MS = 10_000
 /** Most text kept of what a command says. */
 const MAX_TEXT = 64 * 1024
 
-export type Probe = { sandbox: Sandbox } | { sandbox: null; why: string }
-
 /** `searchPath` is a PATH. The answer says why where there is no sandbox. */
-export async function probeBubblewrap(nodePath: string, searchPath: string): Promise<Probe> {
+export async function probeBubblewrap(
+  nodePath: string,
+  searchPath: string,
+): Promise<{ sandbox: Sandbox } | { sandbox: null; why: string }> {
   if (process.platform !== 'linux') return { sandbox: null, why: 'bubblewrap runs on Linux only' }
   const bwrap = await findOnPath('bwrap', searchPath)
   if (bwrap === null) return { sandbox: null, why: 'bubblewrap is not installed' }
   const listing = await run(nodePath, ['--version'], { LD_TRACE_LOADED_OBJECTS: '1' })
   const sandbox = { bwrap, libraries: parseLibraries(listing.stdout) }
-  const mounts = { nodePath, guestFile: null, packageDir: null }
+  const mounts = { nodePath, files: {} }
   const trial = await run(bwrap, [...bubblewrapArguments(sandbox, mounts), INSIDE.node, '--version'], {})
   if (trial.ok && trial.stdout.startsWith('v')) return { sandbox }
   const said = trial.stderr.trim().split('\n')[0]?.slice(0, 200)

@@ -1,19 +1,25 @@
 // The conformance suite over every carrier there is.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { duplexPair } from 'node:stream'
-import { build } from 'esbuild'
+import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { afterAll, beforeAll } from 'vitest'
 import { createClock } from '../../engine-node/clock.ts'
 import { decodeFrame } from '../../engine-node/rpc/frame-codec.ts'
 import { createLinkedPair } from '../../engine-node/rpc/memory-channel.ts'
 import { createStreamChannel } from '../../engine-node/rpc/stream-channel.ts'
+import { writeBundle } from '../../engine-node/tiers/guest-bundle.ts'
+import { createIsolateTier } from '../../engine-node/tiers/isolate.ts'
+import { bundleIsolate } from '../../engine-node/tiers/isolate-bundle.ts'
+import { probeMachine } from '../../engine-node/tiers/probe-machine.ts'
 import { createProcessTier } from '../../engine-node/tiers/process.ts'
 import type { TierHost } from '../../engine-node/tiers/tier.ts'
+import { createWorkerTier } from '../../engine-node/tiers/worker.ts'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { Frame } from '../../src/contract/frames.ts'
+import { type Tier, tiers } from '../../src/contract/plugin-view.ts'
 import { describeChannel } from './channel.suite.ts'
 import { createMirror, mirrorStream } from './mirror.ts'
 
@@ -55,27 +61,40 @@ describeChannel({
 })
 
 let folder = ''
-let tier: TierHost
+const hosts = {} as Record<Tier, TierHost>
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'wharf-channel-'))
-  const guestFile = join(folder, 'mirror.cjs')
-  const entry = new URL('./mirror-start.ts', import.meta.url).pathname
-  await build({ entryPoints: [entry], bundle: true, platform: 'node', format: 'cjs', outfile: guestFile })
-  const log = pino({ level: 'silent' })
-  tier = await createProcessTier({ nodePath: process.execPath, guestFile, clock: createClock(), log })
+  const entry = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+  const [guestFile, isolates, nodePath] = await Promise.all([
+    writeBundle({ outDir: folder, name: 'mirror', entry: entry('./mirror-start.ts') }),
+    bundleIsolate({ outDir: folder, runtimeEntry: entry('./mirror-isolate.ts') }),
+    realpath(process.execPath),
+  ])
+  const [log, clock] = [pino({ level: 'silent' }), createClock()]
+  const probed = await probeMachine({ nodePath, searchPath: process.env.PATH ?? '', firstUid: null })
+  hosts.worker = await createWorkerTier({ guestFile, clock })
+  hosts.process = await createProcessTier({ nodePath, guestFile, clock, log, probe: async () => probed })
+  hosts.isolate = await createIsolateTier({ nodePath, ...isolates, probed, clock, log, trustOf: () => '' })
 })
 afterAll(async () => {
-  await tier[Symbol.asyncDispose]()
+  for (const host of Object.values(hosts)) await host[Symbol.asyncDispose]()
   await rm(folder, { recursive: true })
 })
 
-describeChannel({
-  name: 'process tier',
-  bytes: true,
-  death: { code: 'plugin_crashed', message: /exited with code 3/ },
-  async open() {
-    const options = { pluginId: 'mirror', packageDir: folder, memoryMb: 256, onOutput: () => {} }
-    const guest = await tier.open(options)
-    return { channel: guest.channel, dispose: async () => guest[Symbol.asyncDispose]() }
-  },
-})
+for (const tier of tiers)
+  describeChannel({
+    name: `${tier} tier`,
+    bytes: tier !== 'isolate',
+    death: { code: 'plugin_crashed', message: /exited with code 3/ },
+    async open() {
+      // A folder of its own: the bundles beside it are no code of the plugin.
+      const packageDir = await mkdtemp(join(folder, 'package-'))
+      const guest = await hosts[tier].open({
+        pluginId: 'mirror',
+        packageDir,
+        memoryMb: 256,
+        onOutput: () => {},
+      })
+      return { channel: guest.channel, dispose: async () => guest[Symbol.asyncDispose]() }
+    },
+  })

@@ -1,5 +1,9 @@
-// A mirror as the guest of a process tier, in the place of the runtime.
+// A mirror as the guest of a process or a worker, in the place of the runtime.
 import { Socket } from 'node:net'
+import { parentPort } from 'node:worker_threads'
+import { createPortStream } from '../../engine-node/rpc/port-stream.ts'
 import { mirrorStream } from './mirror.ts'
 
-mirrorStream(new Socket({ fd: 3, readable: true, writable: true }), () => process.exit(3))
+const stream =
+  parentPort === null ? new Socket({ fd: 3, readable: true, writable: true }) : createPortStream(parentPort)
+mirrorStream(stream, () => process.exit(3))

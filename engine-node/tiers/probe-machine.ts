@@ -1,0 +1,52 @@
+// What this machine has to fence plugins in with, found out once at the start by doing it.
+import { spawn } from 'node:child_process'
+import type { Sandbox } from './bubblewrap.ts'
+import { DEFAULT_FIRST_UID } from './other-uid.ts'
+import { probeBubblewrap } from './probe-bubblewrap.ts'
+import type { Layer } from './promises.ts'
+
+/** Where bubblewrap is missing: why, and the first user id that guests can be given, if any. */
+export type Probe = { sandbox: Sandbox } | { sandbox: null; why: string; firstUid?: number }
+
+/** Tried after the first one: containers often have no more than 65,536 ids. */
+const LOW_FIRST_UID = 60_200
+
+const TRIAL_TIMEOUT_MS = 10_000
+
+/** Where bubblewrap is looked for: folders that only the machine's administrator writes to. */
+export const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin'
+
+export interface ProbeOptions {
+  /** Real path of Node. */
+  nodePath: string
+  /** A PATH, to find bubblewrap on. */
+  searchPath: string
+  /** PLUGIN_UID: the first of the ids for guests; null leaves the choice to the gateway. */
+  firstUid: number | null
+}
+
+export async function probeMachine({ nodePath, searchPath, firstUid }: ProbeOptions): Promise<Probe> {
+  const probed = await probeBubblewrap(nodePath, searchPath)
+  if (probed.sandbox !== null || process.getuid?.() !== 0) return probed
+  for (const uid of firstUid === null ? [DEFAULT_FIRST_UID, LOW_FIRST_UID] : [firstUid])
+    if (await runsAs(uid, nodePath)) return { ...probed, firstUid: uid }
+  return { ...probed, why: `${probed.why}, and Node does not run under another user id` }
+}
+
+/** The layers that promises are kept by. */
+export function layersOf(probed: Probe, platform: NodeJS.Platform = process.platform): ReadonlySet<Layer> {
+  const layers = new Set<Layer>(['permissions'])
+  if (probed.sandbox !== null) layers.add('bubblewrap')
+  else if (probed.firstUid !== undefined) layers.add('uid')
+  if (platform === 'linux') layers.add('watchdog')
+  return layers
+}
+
+function runsAs(uid: number, nodePath: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const options = { uid, gid: uid, env: {}, cwd: '/', stdio: 'ignore', timeout: TRIAL_TIMEOUT_MS } as const
+    const child = spawn(nodePath, ['--version'], options)
+    child.once('error', () => resolve(false))
+    child.once('exit', code => resolve(code === 0))
+  })
+}

@@ -1,0 +1,47 @@
+// Entry of the guest inside an isolate. The host gives it two functions and the plugin's files, all of them text, and takes
+// back what it may call. It is bundled into one file (tiers/isolate-bundle.ts).
+import { capabilities, SEND_TIMEOUT_MS } from '../../../src/contract/capabilities.ts'
+import { errorStack } from '../../guest/error-text.ts'
+import { toPlugin } from '../../guest/plugin-export.ts'
+import { createRuntime } from '../../guest/runtime.ts'
+import { createTurnScopes } from '../../guest/turn-scopes.ts'
+import { createTextChannel } from '../../rpc/text-channel.ts'
+import { createRealm } from './realm.ts'
+
+/** The host's functions: frames out, and one question with its answer. Both take and give text alone. */
+export interface IsolateBridge {
+  send(texts: string): void
+  call(power: string, args: string): string
+}
+
+/** What the host calls. */
+export interface IsolateEntry {
+  deliver(texts: string): void
+  woken(): void
+  /** A promise was rejected and nobody listened. */
+  rejected(what: string): void
+}
+
+export function start({ send, call }: IsolateBridge, filesText: string): IsolateEntry {
+  const files = JSON.parse(filesText) as Record<string, string>
+  const { require, timers, utf8Length } = createRealm({ call, files })
+  const { channel, deliver } = createTextChannel({
+    send,
+    byteLength: utf8Length,
+    defer: timers.globals.queueMicrotask,
+  })
+  const { logger } = createRuntime({
+    channel,
+    clock: { now: Date.now, after: timers.after },
+    scopes: createTurnScopes(),
+    load: async main => toPlugin(require(main)),
+    verbs: Object.keys(capabilities),
+    // The host has a deadline for each verb; this one only keeps a promise from waiting for ever.
+    callTimeoutMs: 2 * SEND_TIMEOUT_MS,
+  })
+  return {
+    deliver,
+    woken: timers.woken,
+    rejected: what => logger.error('A promise was rejected and nobody listened', errorStack(what)),
+  }
+}
