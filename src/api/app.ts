@@ -2,18 +2,23 @@
 import { type Context, Hono } from 'hono'
 import { GatewayError } from '../contract/errors.ts'
 import type { ApiKeyRow } from '../db/api-keys.ts'
+import { isSamePerson } from '../db/directory/people.ts'
 import { isTwinOfAny } from '../db/messages.ts'
+import { createAuditTrail } from './audit-trail.ts'
 import { authorize, RESTRICTED_TO_CHATS } from './authorize.ts'
-import { readRaw } from './body.ts'
+import { readRaw, streamOf } from './body.ts'
 import { createCors } from './cors.ts'
 import { createEventStreams } from './event-stream.ts'
+import { readIdempotency } from './idempotency.ts'
 import { createKeyUsage } from './key-usage.ts'
 import { createKeyring } from './keyring.ts'
+import { sendLater } from './later.ts'
 import { createOpenApi } from './openapi.ts'
 import { toProblem } from './problem.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { type ApiDeps, type Ask, isReply, type Reply, type Route, type RouteDeps } from './route.ts'
 import { routes as allRoutes } from './routes.ts'
+import { isSocketReply, type SocketReply, wantsSocket } from './socket.ts'
 import { parseRequest, refuseNul } from './validate.ts'
 
 /** Every answer carries them: nothing here is for caches or for guesses at a type. No more, since each costs every answer time. */
@@ -47,6 +52,7 @@ export function createApp(deps: ApiDeps & { routes?: readonly Route[] }): Api {
   const cors = createCors(settings.corsOrigins, settings.rateLimits)
   const openApi = createOpenApi({ routes, settings })
   const eventStreams = createEventStreams(deps)
+  const trail = createAuditTrail(deps)
   const routeDeps: RouteDeps = { ...deps, forgetKeys: keyring.forget, openApi, eventStreams }
 
   /** The row of the key. Throws 401, or 429 where one address keeps showing wrong keys; a good key is never locked out. */
@@ -58,7 +64,7 @@ export function createApp(deps: ApiDeps & { routes?: readonly Route[] }): Api {
   }
 
   async function mayUseChats(allowed: readonly string[], route: Route, ask: Ask): Promise<boolean> {
-    if (route.role === 'public') return true
+    if (route.role === 'public' || route.filtersChats === true) return true
     const chats = route.chats?.(ask) ?? []
     const { sid } = ask.params as { sid?: string }
     if (chats.length === 0 || sid === undefined) throw new GatewayError('forbidden', RESTRICTED_TO_CHATS)
@@ -67,6 +73,7 @@ export function createApp(deps: ApiDeps & { routes?: readonly Route[] }): Api {
     for (const chatId of chats)
       if (
         !allowed.includes(chatId) &&
+        !(await isSamePerson(deps.db, { sessionId: sid, id: chatId, others: allowed })) &&
         !(await isTwinOfAny(deps.db, { sessionId: sid, chatId, others: allowed }))
       )
         return false
@@ -81,6 +88,7 @@ export function createApp(deps: ApiDeps & { routes?: readonly Route[] }): Api {
     const address = deps.clientIp(c)
     if (route.rateLimited !== false) rateLimit.take(name, address, headers)
     if (route.raw === undefined) refuseNul(c.req.raw.url)
+    if (wantsSocket(c.req.raw.headers)) cors.refuseForeign(c.req.raw.headers)
     const params = c.req.param()
     let key: ApiKeyRow | null = null
     if (route.role !== 'public') {
@@ -94,10 +102,33 @@ export function createApp(deps: ApiDeps & { routes?: readonly Route[] }): Api {
       if (verdict.valid) key = verdict.row
     }
     const ask: Ask = { ...(await parseRequest(c, route, params, settings)), key, headers: c.req.raw.headers }
+    if (route.stream) ask.stream = streamOf(c.req.raw)
+    const { sendAt } = ask
+    const asked = sendAt === undefined ? ask.body : { message: ask.body, sendAt }
+    const idempotency = route.idempotent && (await readIdempotency(ask.headers, name, asked))
+    if (idempotency) ask.idempotency = idempotency
     if (route.raw !== undefined) ask.raw = await readRaw(c.req.raw, route.raw.maxBytes, address)
     if (key !== null && key.allowedChats !== null && !(await mayUseChats(key.allowedChats, route, ask)))
       throw new GatewayError('forbidden', 'API key not authorized for this chat')
-    return await route.handle(ask, routeDeps)
+    if (sendAt !== undefined && route.later)
+      return await sendLater({ ...ask, sendAt }, route.later, routeDeps)
+    const { audit } = route
+    if (audit === undefined) return await route.handle(ask, routeDeps)
+    const { method, path } = c.req
+    return await trail.around({ ...audit, ask, address, method, path, status: route.status }, async () =>
+      route.handle(ask, routeDeps),
+    )
+  }
+
+  async function upgrade(c: Context, { handler }: SocketReply): Promise<Response> {
+    try {
+      if (deps.upgrade) return await deps.upgrade(c, handler)
+    } catch (thrown) {
+      handler.closed()
+      throw thrown
+    }
+    handler.closed()
+    throw new GatewayError('not_supported', 'WebSockets are not supported here')
   }
 
   async function answer(c: Context, named: Named): Promise<Response> {
@@ -107,6 +138,7 @@ export function createApp(deps: ApiDeps & { routes?: readonly Route[] }): Api {
     cors.allow(c.req.raw.headers, headers)
     try {
       const value = await perform(c, named, headers)
+      if (isSocketReply(value)) return await upgrade(c, value)
       if (isReply(value)) return respond(value, headers)
       if (route.result === null)
         return new Response(null, { status: route.status, headers: bodyless(headers) })

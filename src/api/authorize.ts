@@ -24,7 +24,7 @@ function comesFrom(address: string, allowed: readonly string[]): boolean {
 /** `params` are the raw ones of the path: scope is checked before anything is said about whether an id is well formed. */
 export function authorize(
   key: ApiKeyRow,
-  route: Pick<Route, 'role' | 'unscoped' | 'chats'>,
+  route: Pick<Route, 'role' | 'unscoped' | 'chats' | 'filtersChats'>,
   request: { address: string; params: Readonly<Record<string, string>> },
 ): Verdict {
   if (route.role === 'public') return allow
@@ -35,7 +35,8 @@ export function authorize(
     return deny('API key not authorized for this session')
   if (roles.indexOf(key.role) < roles.indexOf(route.role))
     return deny(`Insufficient permissions. Required: ${route.role}`)
-  if (key.allowedChats !== null && route.chats === undefined) return deny(RESTRICTED_TO_CHATS)
+  if (key.allowedChats !== null && route.chats === undefined && route.filtersChats !== true)
+    return deny(RESTRICTED_TO_CHATS)
   if (key.allowedSessions !== null && route.unscoped === true)
     return deny('Session-scoped API keys are not permitted on this route')
   return allow

@@ -74,6 +74,12 @@ export async function readRaw(request: Request, limit: number, clientIp: string)
   }
 }
 
+/** The body as it comes; null where there is none. */
+export function streamOf(request: Request): ReadableStream<Uint8Array> | null {
+  refuseEncoded(request.headers)
+  return request.body
+}
+
 /** The value of a JSON body; an empty body is an empty object, since clients send the content type either way. */
 export async function readJson(request: Request, limit: number): Promise<unknown> {
   const type = request.headers.get('content-type')

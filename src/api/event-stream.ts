@@ -1,11 +1,12 @@
-// Live events over server-sent events. The log in the database is the only buffer: a stream holds a cursor and reads when its
+// Live events, in the words of any transport (event-dialects.ts). The log in the database is the only buffer: a stream holds a cursor and reads when its
 // client is ready to take more, so a slow client costs no memory and a client that comes back misses nothing.
 
 import { GatewayError } from '../contract/errors.ts'
 import { events as eventTable, isEventName } from '../contract/events.ts'
 import { type ApiKeyRow, findApiKey } from '../db/api-keys.ts'
 import type { Db } from '../db/db.ts'
-import { type EventRow, logBounds, readEvents } from '../db/events.ts'
+import { logBounds, readEvents } from '../db/events.ts'
+import type { Dialect } from './event-dialects.ts'
 
 /** How often a key is looked at while its stream is open: revoking it must end the stream within five seconds. */
 const KEY_CHECK_MS = 2_500
@@ -17,7 +18,7 @@ const HEARTBEAT_MS = 15_000
 const POLL_MS = 1_000
 
 /** A client that takes nothing for so long while something is there for it is cut off; it may resume where it was. */
-const STALL_MS = 30_000
+export const STALL_MS = 30_000
 
 /** Events that are read, and may lie ready, at a time. */
 const PAGE = 16
@@ -34,7 +35,7 @@ export interface EventStreamAsk {
 
 export interface EventStreams extends AsyncDisposable {
   /** Throws `rate_limited` when the key has too many open. */
-  open(ask: EventStreamAsk): ReadableStream<Uint8Array>
+  open<T>(ask: EventStreamAsk, dialect: Dialect<T>): ReadableStream<T>
 }
 
 /** Events that a role may not see, whatever it asks for. */
@@ -42,22 +43,6 @@ export const withheldFrom = (role: ApiKeyRow['role']): string[] =>
   Object.keys(eventTable).filter(
     name => isEventName(name) && role === 'viewer' && eventTable[name].role !== 'viewer',
   )
-
-/** An entry of the log as JSON; its data goes in as it is stored. */
-export function toEventText(row: EventRow): string {
-  const { seq, id, event, sessionId, chatId, occurredAt } = row
-  const head = JSON.stringify({
-    seq,
-    id,
-    event,
-    sessionId,
-    chatId,
-    occurredAt: new Date(occurredAt).toISOString(),
-  })
-  return `${head.slice(0, -1)},"data":${row.data}}`
-}
-
-const encoder = new TextEncoder()
 
 export function createEventStreams(deps: {
   db: Db
@@ -68,11 +53,11 @@ export function createEventStreams(deps: {
   const open = new Map<string, Set<(reason: string) => void>>()
 
   return {
-    open(ask) {
+    open(ask, dialect) {
       const mine = open.get(ask.key.id) ?? new Set()
       if (mine.size >= MAX_STREAMS_PER_KEY)
         throw new GatewayError('rate_limited', `A key has at most ${MAX_STREAMS_PER_KEY} streams`)
-      const { stream, end } = openStream(deps, ask, () => {
+      const { stream, end } = openStream(deps, ask, dialect, () => {
         mine.delete(end)
         if (mine.size === 0) open.delete(ask.key.id)
       })
@@ -86,14 +71,15 @@ export function createEventStreams(deps: {
   }
 }
 
-function openStream(
+function openStream<T>(
   deps: Parameters<typeof createEventStreams>[0],
   ask: EventStreamAsk,
+  dialect: Dialect<T>,
   onClosed: () => void,
-): { stream: ReadableStream<Uint8Array>; end(reason: string): void } {
+): { stream: ReadableStream<T>; end(reason: string): void } {
   const { db, now } = deps
   let { key, cursor } = ask
-  let controller: ReadableStreamDefaultController<Uint8Array>
+  let controller: ReadableStreamDefaultController<T>
   let isOver = false
   /** Not set while the client waits for us; else since when we wait for it. */
   let idleSince: number | null = null
@@ -103,8 +89,8 @@ function openStream(
   let cancelPoll = () => {}
   const stopListening = deps.onEvents?.(() => wake()) ?? (() => {})
 
-  const send = (text: string) => {
-    controller.enqueue(encoder.encode(text))
+  const send = (chunk: T) => {
+    controller.enqueue(chunk)
     lastSent = now()
   }
 
@@ -120,7 +106,7 @@ function openStream(
   function end(reason: string) {
     if (isOver) return
     close()
-    send(`event: end\ndata: ${JSON.stringify({ reason, cursor })}\n\n`)
+    send(dialect.end(reason, cursor))
     controller.close()
   }
 
@@ -165,11 +151,9 @@ function openStream(
         const page = await readEvents(db, filter(), { after: cursor, limit: PAGE, newest })
         if (isOver) return
         cursor = page.next
-        const frames = page.events.map(row => `id: ${row.seq}\ndata: ${toEventText(row)}\n\n`)
-        if (page.events.at(-1)?.seq !== cursor) frames.push(`id: ${cursor}\n\n`)
-        return send(frames.join(''))
+        return send(dialect.page(page.events, cursor))
       }
-      if (now() - lastSent >= HEARTBEAT_MS) return send(':\n\n')
+      if (now() - lastSent >= HEARTBEAT_MS) return send(dialect.idle(cursor))
       cancelPoll = deps.after(deps.onEvents ? HEARTBEAT_MS : POLL_MS, () => wake())
       await news
       cancelPoll()
@@ -183,11 +167,11 @@ function openStream(
     withheld: withheldFrom(key.role),
   })
 
-  const stream = new ReadableStream<Uint8Array>(
+  const stream = new ReadableStream<T>(
     {
       start(given) {
         controller = given
-        send(`retry: 2000\nid: ${cursor}\n\n`)
+        send(dialect.hello(cursor))
         idleSince = now()
         scheduleCheck()
       },

@@ -1,6 +1,8 @@
 // The OpenAPI document, made from the same rows and schemas that check the requests.
 import { type JsonSchema, toJsonSchema } from '@valibot/to-json-schema'
 import * as v from 'valibot'
+import { SendAt } from '../contract/job.ts'
+import { Later } from './later.ts'
 import type { ApiSettings, Route } from './route.ts'
 
 type Json = Record<string, unknown>
@@ -45,7 +47,23 @@ function requestBody(route: Route): Json | undefined {
       },
     }
   if (route.body === undefined) return undefined
-  return { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } }
+  const schema: Json = { ...jsonSchema(route.body, 'input') }
+  if (route.later) schema.properties = { ...(schema.properties as Json), sendAt: whenToSend }
+  return { required: true, content: { 'application/json': { schema } } }
+}
+
+const whenToSend: Json = {
+  description:
+    'Send it then, in place of now: a date with its zone or epoch milliseconds, at most a year ahead. Answers 202.',
+  ...jsonSchema(SendAt, 'input'),
+}
+
+const idempotencyKey: Json = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: 'The same request with the same key is done once; the answer is then the first one.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
 }
 
 const problem = (description: string) => ({
@@ -68,10 +86,20 @@ function operation(route: Route): Json {
     description:
       route.role === 'public' ? 'No key needed.' : `Needs a key with the role ${route.role} or above.`,
     security: route.role === 'public' ? [] : [{ apiKey: [] }, { bearer: [] }],
-    parameters: [...parametersIn('path', route.params), ...parametersIn('query', route.query)],
+    parameters: [
+      ...parametersIn('path', route.params),
+      ...parametersIn('query', route.query),
+      ...(route.idempotent ? [idempotencyKey] : []),
+    ],
     ...(body && { requestBody: body }),
     responses: {
       [route.status]: success,
+      ...(route.later && {
+        202: {
+          description: 'Kept for later',
+          content: { 'application/json': { schema: jsonSchema(Later, 'output') } },
+        },
+      }),
       ...(route.role !== 'public' && {
         401: problem('The key is missing, unknown, revoked or expired'),
         403: problem('The key may not do this'),

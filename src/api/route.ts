@@ -2,11 +2,14 @@
 // OpenAPI document and the tests of refusals are all made from these rows.
 import type { Context } from 'hono'
 import type * as v from 'valibot'
-import type { Engine } from '../contract/engine.ts'
+import type { AuditAction } from '../contract/audit.ts'
+import type { Engine, Idempotency } from '../contract/engine.ts'
+import type { Send } from '../contract/job.ts'
 import type { ApiKeyRow } from '../db/api-keys.ts'
 import type { Db, Writer } from '../db/db.ts'
 import type { EventStreams } from './event-stream.ts'
 import type { RateWindow } from './rate-limit.ts'
+import type { SocketReply, Upgrade } from './socket.ts'
 
 /** Weakest first: a key may do what its role and every weaker one may. */
 export const roles = ['viewer', 'operator', 'admin'] as const
@@ -40,6 +43,8 @@ export interface ApiDeps {
   after(ms: number, run: () => void): () => void
   /** Tells of new events where this process commits them; absent where another one does. Gives the undo. */
   onEvents?: (listener: () => void) => () => void
+  /** Turns a request into a WebSocket; absent where the runtime cannot. */
+  upgrade?: Upgrade
   /** Of this process, in bytes; zeros where the runtime does not tell. */
   memoryUsage(): { heapUsed: number; heapTotal: number; rss: number }
   /** Keeps the runtime alive until work that no answer waits for is done. */
@@ -77,6 +82,12 @@ export interface Ask<P = unknown, Q = unknown, B = unknown> {
   headers: Headers
   /** Only where the row asks for it. */
   raw?: RawRequest
+  /** Epoch milliseconds; only where the row takes it, and the client gives it. */
+  sendAt?: number
+  /** Only where the row takes a key, and the client gives one. */
+  idempotency?: Idempotency
+  /** Only where the row asks for it; null for a request without a body. */
+  stream?: ReadableStream<Uint8Array> | null
 }
 
 type Params = v.ObjectSchema<v.ObjectEntries, undefined>
@@ -95,8 +106,14 @@ interface Row<P, Q, B, R> {
   unscoped?: boolean
   /** The chats that the request is about. A key held to some chats may call only routes that say so. */
   chats?(ask: Ask<Output<P>, Output<Q>, Output<B>>): string[]
+  /** Its handler leaves out what a key held to some chats may not see. */
+  filtersChats?: boolean
   /** A key held to some chats may name a quoted message here: the engine looks for it in the same chat. */
   quotes?: boolean
+  /** Takes `sendAt` in its body: what it is then as a send to come. The handler is not called for it. */
+  later?(ask: Ask<Output<P>, Output<Q>, Output<B>>, deps: RouteDeps): Send | Promise<Send>
+  /** Takes an `Idempotency-Key`: the same request under one key is done once. */
+  idempotent?: boolean
   /** False where even a busy client must get an answer. */
   rateLimited?: boolean
   params?: P
@@ -105,9 +122,21 @@ interface Row<P, Q, B, R> {
   body?: B
   /** The one file of a multipart body. */
   upload?: { field: string; maxBytes: number }
+  /** The body as it comes, in place of one that is read: nothing in it is looked at, and the handler bounds it. */
+  stream?: boolean
   /** The whole request as it is, in place of a body: nothing in it is looked at but its length. */
   raw?: { maxBytes: number }
-  status: 200 | 201 | 204
+  /** Written down with who did it, however it ends. `subject` is the id of what it was done to. */
+  audit?: {
+    action: AuditAction
+    subject(
+      ask: Ask<Output<P>, Output<Q>, Output<B>>,
+      /** Absent where it failed. */
+      value: (R extends v.GenericSchema ? v.InferInput<R> : null) | undefined,
+    ): string | null
+  }
+  /** 101: it becomes a WebSocket. */
+  status: 101 | 200 | 201 | 202 | 204
   /** null: no body. */
   result: R
   handle(
@@ -116,7 +145,8 @@ interface Row<P, Q, B, R> {
   ):
     | (R extends v.GenericSchema ? v.InferInput<R> : null)
     | Reply
-    | Promise<(R extends v.GenericSchema ? v.InferInput<R> : null) | Reply>
+    | SocketReply
+    | Promise<(R extends v.GenericSchema ? v.InferInput<R> : null) | Reply | SocketReply>
 }
 
 /** A row as the machine sees it, with its own types forgotten. */
@@ -127,6 +157,8 @@ export type Route = Row<
   v.GenericSchema | null
 > & {
   chats?(ask: Ask): string[]
+  later?(ask: Ask, deps: RouteDeps): Send | Promise<Send>
+  audit?: { action: AuditAction; subject(ask: Ask, value: unknown): string | null }
   handle(ask: Ask, deps: RouteDeps): unknown
 }
 

@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import * as v from 'valibot'
 import { GatewayError } from '../contract/errors.ts'
 import { readJson, readUpload } from './body.ts'
+import { takeSendAt, WithSendAt } from './later.ts'
 import type { Ask, Route } from './route.ts'
 
 /** Faults that are listed in one answer, and how long each may be: names of unknown properties come from outside. */
@@ -48,10 +49,13 @@ export async function parseRequest(
 ): Promise<Omit<Ask, 'key' | 'headers'>> {
   const params = route.params === undefined ? undefined : parseParams(route.params, rawParams)
   const query = route.query === undefined ? undefined : check(route.query, queryOf(c, route.query))
-  const body =
-    route.body === undefined ? undefined : check(route.body, await readJson(c.req.raw, limits.bodyLimitBytes))
+  const given = route.body && (await readJson(c.req.raw, limits.bodyLimitBytes))
+  const { body: message, sendAt } = route.later ? takeSendAt(given) : { body: given }
+  const body = route.body && check(route.body, message)
   const file = route.upload === undefined ? noFile : await readUpload(c.req.raw, route.upload)
-  return { params, query, body, file }
+  const times =
+    sendAt === undefined ? {} : (check(WithSendAt, { sendAt }) as v.InferOutput<typeof WithSendAt>)
+  return { params, query, body, file, ...times }
 }
 
 /** U+0000 means the end of a text to some of the code behind us, and nothing to the rest. */

@@ -32,6 +32,21 @@ export const SEND_TIMEOUT_MS = 4 * CALL_TIMEOUT_MS
 /** Calls of one plugin that may be open at once. The next one is refused, so a plugin that never awaits cannot pile up work. */
 export const MAX_CALLS_IN_FLIGHT = 32
 
+/** How often one plugin may call one verb: `burst` at once, and `perSecond` in the long run. */
+export interface CallRate {
+  burst: number
+  perSecond: number
+}
+
+/** What is answered from the database: a flood of such calls would hold up the writes of messages (attack 36). */
+export const DEFAULT_RATE: CallRate = { burst: 2_000, perSecond: 500 }
+
+/** Sends of all sessions together: a plugin gone wild must not get the accounts banned, and stalls no one else's sends. */
+export const SEND_RATE: CallRate = { burst: 300, perSecond: 50 }
+
+/** What goes out to WhatsApp or to the web: each costs a socket, and others pay for it too. */
+export const NETWORK_RATE: CallRate = { burst: 200, perSecond: 50 }
+
 /** What one plugin may keep: 50 MiB of JSON text, counted with its keys (plugin contract, section 8). */
 export const STORAGE_QUOTA_BYTES = 50 * 1024 * 1024
 
@@ -64,6 +79,8 @@ export interface CapabilitySpec {
   /** Only the gateway's own records are touched: the session need not be running. */
   offline?: true
   timeoutMs: number
+  /** DEFAULT_RATE where the row has none. */
+  rate?: CallRate
 }
 
 export const capabilities = {
@@ -73,6 +90,7 @@ export const capabilities = {
     permission: 'messages:send',
     session: 0,
     timeoutMs: SEND_TIMEOUT_MS,
+    rate: SEND_RATE,
   },
   'messages.reply': {
     args: v.strictTuple([text(1), text(2), text(3), text(4)]),
@@ -80,6 +98,7 @@ export const capabilities = {
     permission: 'messages:send',
     session: 0,
     timeoutMs: SEND_TIMEOUT_MS,
+    rate: SEND_RATE,
   },
   'storage.get': {
     args: v.strictTuple([StorageKey]),
@@ -118,6 +137,7 @@ export const capabilities = {
     permission: 'conversation:send',
     session: 0,
     timeoutMs: SEND_TIMEOUT_MS,
+    rate: SEND_RATE,
   },
   'handover.set': {
     args: v.strictTuple([ConversationKey, HandoverState]),
@@ -160,8 +180,14 @@ export const capabilities = {
     session: null,
     // A request may take all of the 30 seconds; its own deadline has the better text and must come first.
     timeoutMs: CALL_TIMEOUT_MS + 1_000,
+    rate: NETWORK_RATE,
   },
-  'engine.getGroupInfo': { args: v.strictTuple([text(1), text(2)]), result: GroupInfo, ...engineRead },
+  'engine.getGroupInfo': {
+    args: v.strictTuple([text(1), text(2)]),
+    result: GroupInfo,
+    rate: NETWORK_RATE,
+    ...engineRead,
+  },
   'engine.getContacts': { args: v.strictTuple([text(1)]), result: v.array(Contact), ...engineRead },
   'engine.getContactById': {
     args: v.strictTuple([text(1), text(2)]),
@@ -171,6 +197,7 @@ export const capabilities = {
   'engine.checkNumberExists': {
     args: v.strictTuple([text(1), text(2)]),
     result: NumberCheck,
+    rate: NETWORK_RATE,
     ...engineRead,
   },
   'engine.getChats': { args: v.strictTuple([text(1)]), result: v.array(ChatSummary), ...engineRead },

@@ -54,7 +54,15 @@ export type LifecyclePhase = (typeof lifecyclePhases)[number]
 /** What the host calls in the guest. Times are epoch milliseconds. */
 export const guestCalls = {
   load: {
-    params: v.strictObject({ pluginId: v.string(), main: v.string(), config: PluginConfig }),
+    params: v.strictObject({
+      pluginId: v.string(),
+      main: v.string(),
+      config: PluginConfig,
+      /** What was confirmed of the gateway's environment; put into `process.env`. */
+      env: v.optional(v.record(v.string(), v.string())),
+      /** Node's modules that its code may load. Absent: those that the tier has. */
+      modules: v.optional(v.array(v.string())),
+    }),
     result: v.null(),
   },
   lifecycle: { params: v.strictObject({ phase: v.picklist(lifecyclePhases) }), result: v.null() },

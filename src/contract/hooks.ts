@@ -1,7 +1,7 @@
 // The hooks: events for which the host calls plugins, in order, each with what it carries and what an answer may do
 // (plugin contract, section 6). A new hook is a row here and a call of `chain.run` at its real place.
 import * as v from 'valibot'
-import { IncomingMessage, MessageStatus, Reply, SendText, StoredMessage } from './message.ts'
+import { IncomingMessage, MessageStatus, OutgoingText, Reply, SendText, StoredMessage } from './message.ts'
 import { Session } from './session.ts'
 
 /** OpenWA's budget for one handler; a slower one is skipped and the message goes on. */
@@ -25,7 +25,7 @@ const sending = { sessionId: v.string(), type: v.string(), input: v.looseObject(
 const RewrittenSend = v.looseObject({
   input: v.looseObject({
     chatId: SendText.entries.chatId,
-    text: v.optional(SendText.entries.text),
+    text: v.optional(OutgoingText.entries.text),
     mentions: SendText.entries.mentions,
     quotedMessageId: v.optional(Reply.entries.quotedMessageId),
   }),
@@ -147,6 +147,7 @@ export const isHookName = (name: string): name is HookName => Object.hasOwn(hook
 export const hookSources = [
   'Engine',
   'MessageService',
+  'BulkMessageService',
   'SessionService',
   'WebhookService',
   'WebhookProcessor',

@@ -75,3 +75,32 @@ describe('ingress in a manifest', () => {
     ])
   })
 })
+
+describe('what a manifest may say of hosts, guards and pages', () => {
+  const base = { id: 'p', name: 'P', version: '1.0.0', type: 'extension', main: 'index.js' }
+  const faults = (more: Record<string, unknown>) => {
+    const { success, issues } = v.safeParse(Manifest, { ...base, ...more })
+    return success ? [] : issues.map(issue => [v.getDotPath(issue), issue.message])
+  }
+
+  it('is taken where it makes sense', () => {
+    const net = {
+      allow: ['a.example:443', '*'],
+      deny: ['10.0.0.1', '*.b.example'],
+      allowConfigHosts: ['url'],
+    }
+    const configUi = { entry: './ui/../ui/page.html', height: 600 }
+    expect(faults({ net, configUi, failClosed: ['message:sending', 'webhook:before'] })).toEqual([])
+    expect(faults({ net: { deny: null }, configUi: null, failClosed: null })).toEqual([])
+  })
+
+  it.each([
+    [{ net: { deny: ['https://x.example'] } }, 'net.deny.0', 'is not a host, host:port or *.domain'],
+    [{ net: { deny: 'x.example' } }, 'net.deny', 'must be an array of strings'],
+    [{ failClosed: ['message:received'] }, 'failClosed.0', 'it may hold message:sending and webhook:before'],
+    [{ failClosed: true }, 'failClosed', 'must be an array of strings'],
+    [{ configUi: { entry: '../page.html' } }, 'configUi.entry', 'escapes the plugin directory'],
+  ])('%j is refused with its path', (more, path, message) => {
+    expect(faults(more)).toEqual([[path, expect.stringContaining(message)]])
+  })
+})

@@ -1,9 +1,12 @@
 // The manifest of a plugin: what it must say of itself before any of its code is looked at (plugin contract, section 1).
 import * as v from 'valibot'
 import { isPermission, permissions } from './capabilities.ts'
+import { askFields } from './grants.ts'
 import { PluginId } from './ids.ts'
 import { readIngress } from './ingress.ts'
+import { readPermissionsObject } from './permissions-object.ts'
 import { ConfigSchema } from './plugin-config.ts'
+import { tiers } from './plugin-view.ts'
 
 /** The OpenWA version whose contract Wharf keeps; `minOpenWAVersion` is compared with it. */
 export const OPENWA_VERSION = '0.24.0'
@@ -115,6 +118,7 @@ export const Manifest = v.pipe(
     input => typeof input === 'object' && input !== null && !Array.isArray(input),
     NOT_AN_OBJECT,
   ),
+  v.transform(readPermissionsObject),
   v.object(
     {
       id: v.pipe(
@@ -183,8 +187,11 @@ export const Manifest = v.pipe(
           'manifest.json net must be an object',
         ),
       ),
+      ...askFields,
       sessionScoped: v.nullish(v.boolean('manifest.json sessionScoped must be true or false'), true),
       configSchema: v.nullish(ConfigSchema),
+      /** The tier that it wants at least; the operator's word counts more. */
+      tier: v.nullish(v.picklist(tiers, `manifest.json tier must be one of ${tiers.join(', ')}`)),
       configUi: v.nullish(
         v.object({
           entry: v.pipe(v.string(), v.check(staysInside, 'configUi.entry escapes the plugin directory')),

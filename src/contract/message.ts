@@ -152,8 +152,20 @@ export const SendText = v.strictObject({
   text: Text,
   mentions: v.optional(Mentions),
   quotedMessageId: v.optional(WaMessageId),
+  /** Fetches the first link of the text, to show what is behind it. Off unless asked for: the address may be a stranger's. */
+  linkPreview: v.optional(v.boolean('must be true or false')),
 })
 export type SendText = v.InferOutput<typeof SendText>
+
+/** Longest text that a template may become (OpenWA's `TEMPLATE_RENDER_MAX_CHARS`). */
+export const MAX_RENDERED_TEXT = 64 * 1024
+
+/** A text as it goes to the engine: rendered ones may be longer than what a client may write. */
+export const OutgoingText = v.strictObject({
+  ...SendText.entries,
+  text: v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_RENDERED_TEXT)),
+})
+export type OutgoingText = v.InferOutput<typeof OutgoingText>
 
 export const Reply = v.strictObject({
   chatId: ChatId,

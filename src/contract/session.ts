@@ -22,6 +22,8 @@ export const Restriction = v.strictObject({
   expiresAt: v.nullable(v.string()),
 })
 
+export type AccountRestriction = v.InferOutput<typeof Restriction>
+
 /** The session object of the API. Dates are ISO-8601 in UTC. Never the configuration or the proxy. */
 export const Session = v.strictObject({
   id: Uuid,

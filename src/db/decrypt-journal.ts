@@ -42,11 +42,7 @@ export async function journalOrphans(
     .select({ hash: decryptJournal.hash, entrySealed: decryptJournal.entrySealed })
     .from(decryptJournal)
     .where(
-      and(
-        eq(decryptJournal.sessionId, sessionId),
-        ne(decryptJournal.waMessageId, ''),
-        notExists(itsMessage),
-      ),
+      and(eq(decryptJournal.sessionId, sessionId), ne(decryptJournal.waMessageId, ''), notExists(itsMessage)),
     )
     .orderBy(asc(decryptJournal.createdAt))
 }

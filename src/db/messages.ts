@@ -53,8 +53,10 @@ const listed = {
 type Listed = Pick<MessageRow, keyof typeof listed>
 
 /** A row as the API and plugins see it; one that is about to be stored may leave out what it does not have. */
-export function toStored(row: NewMessageRow): StoredMessage {
-  const fields = Object.fromEntries(Object.keys(listed).map(name => [name, row[name as keyof Listed] ?? null]))
+export function toStored(row: Pick<NewMessageRow, keyof Listed>): StoredMessage {
+  const fields = Object.fromEntries(
+    Object.keys(listed).map(name => [name, row[name as keyof Listed] ?? null]),
+  )
   return { ...(fields as Listed), createdAt: new Date(row.createdAt).toISOString() }
 }
 

@@ -26,6 +26,9 @@ const row: OpenPluginRow = {
   updatedAt: 0,
   loadedAt: 1_700_000_000_000,
   enabledAt: null,
+  grants: null,
+  runtime: null,
+  crashes: [],
 }
 
 describe('toPluginView', () => {
@@ -48,6 +51,18 @@ describe('toPluginView', () => {
       error: 'broken',
       tier: 'worker',
       missingPromises: [],
+      asks: {},
+      grants: {},
+      waitsFor: [],
+    })
+  })
+
+  it('shows what a plugin asks for, what was confirmed, and what it waits for', () => {
+    const manifest = { limits: { memoryMb: 128, cpuMs: 100 }, env: ['A', 'B'], modules: ['node:os', 'path'] }
+    expect(toPluginView({ ...row, manifest, grants: { env: ['A'] } })).toMatchObject({
+      asks: { limits: { memoryMb: 128 }, env: ['A', 'B'], modules: ['os'] },
+      grants: { env: ['A'] },
+      waitsFor: ['limits.memoryMb 128', 'env B', 'modules os'],
     })
   })
 

@@ -2,6 +2,7 @@
 // read by the engine alone.
 import { asc, eq, getTableColumns } from 'drizzle-orm'
 import * as v from 'valibot'
+import { type AskingManifest, askFields, asksOf, type Grants, lacking } from '../contract/grants.ts'
 import type { PluginView } from '../contract/plugin-view.ts'
 import { type Db, type Statement, statement } from './db.ts'
 import { pluginStorage, plugins } from './schema.ts'
@@ -38,6 +39,9 @@ const ShownManifest = v.object({
   sessionScoped: v.fallback(v.nullish(v.boolean(), true), true),
 })
 
+/** The asks of a stored manifest; of one that this version cannot read, none. */
+const ShownAsks = v.fallback(v.object(askFields), {} as AskingManifest)
+
 const iso = (ms: number) => new Date(ms).toISOString()
 
 /** A field of the view, or no field at all where there is nothing to show. */
@@ -47,6 +51,8 @@ const shown = <K extends string, T>(key: K, value: T | null | undefined) =>
 /** A row as the API shows it: configurations masked, absent fields left out. */
 export function toPluginView(row: OpenPluginRow): PluginView {
   const manifest = v.parse(ShownManifest, row.manifest)
+  const asks = asksOf(v.parse(ShownAsks, row.manifest))
+  const grants: Grants = row.grants ?? {}
   return {
     id: row.id,
     name: row.name,
@@ -74,6 +80,10 @@ export function toPluginView(row: OpenPluginRow): PluginView {
     ...shown('error', row.error),
     tier: row.tier,
     missingPromises: row.missingPromises,
+    asks,
+    grants,
+    waitsFor: lacking(asks, grants),
+    ...shown('runtime', row.runtime),
   }
 }
 

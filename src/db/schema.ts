@@ -2,8 +2,11 @@
 // AES-256-GCM with a key that is not in the database (engine-node/store/sealer.ts).
 import { sql } from 'drizzle-orm'
 import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import type { BatchStatus } from '../contract/bulk.ts'
+import type { Grants } from '../contract/grants.ts'
+import type { JobState } from '../contract/job.ts'
 import type { MessageStatus, MessageType } from '../contract/message.ts'
-import type { PluginStatus, Tier } from '../contract/plugin-view.ts'
+import type { PluginRuntime, PluginStatus, Tier } from '../contract/plugin-view.ts'
 import type { SessionConfig, SessionStatus } from '../contract/session.ts'
 import type { DeliveryStatus, DisabledReason, WebhookFilters } from '../contract/webhook.ts'
 
@@ -47,6 +50,8 @@ export const sessions = sqliteTable('sessions', {
   restriction: text({ mode: 'json' }).$type<Json>(),
   config: text({ mode: 'json' }).$type<SessionConfig>(),
   engineLoaded: integer('engine_loaded', { mode: 'boolean' }).notNull().default(false),
+  /** When all groups of the account were listed; null for an account that was never asked for them. */
+  groupsListedAt: integer('groups_listed_at'),
   createdAt: integer('created_at').notNull(),
   updatedAt: integer('updated_at').notNull(),
 })
@@ -164,6 +169,12 @@ export const plugins = sqliteTable('plugins', {
   updatedAt: integer('updated_at').notNull(),
   loadedAt: integer('loaded_at'),
   enabledAt: integer('enabled_at'),
+  /** What the operator has confirmed of what the manifest asks for beyond permissions; null for nothing. */
+  grants: text({ mode: 'json' }).$type<Grants>(),
+  /** What it does, as of its last change. */
+  runtime: text({ mode: 'json' }).$type<PluginRuntime>(),
+  /** When it crashed lately, so that neither a restart of the gateway nor enabling it again makes that undone. */
+  crashes: text({ mode: 'json' }).$type<number[]>().notNull().default(sql`'[]'`),
 })
 
 export const pluginStorage = sqliteTable(
@@ -506,4 +517,214 @@ export const historyChunks = sqliteTable(
     createdAt: integer('created_at').notNull(),
   },
   table => [primaryKey({ columns: [table.sessionId, table.id] })],
+)
+
+/** What was done to messages: reactions, edits, deletions, votes, pins; ours too. One row for each that came. */
+export const messageChanges = sqliteTable(
+  'message_changes',
+  {
+    id: text().primaryKey(),
+    sessionId: text('session_id')
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    /** Of the message that said so. */
+    waMessageId: text('wa_message_id').notNull(),
+    chatId: text('chat_id').notNull(),
+    /** Empty for this account. */
+    senderId: text('sender_id').notNull(),
+    phoneId: text('phone_id'),
+    lidId: text('lid_id'),
+    /** WhatsApp's id of the message that is changed. It may not be stored here. */
+    targetId: text('target_id').notNull(),
+    kind: text({ enum: ['reaction', 'edit', 'revoke', 'hide', 'vote', 'pin'] }).notNull(),
+    value: text({ mode: 'json' }).$type<Json>().notNull(),
+    /** Of an own one: to answer a retry receipt. */
+    protoSealed: blob('proto_sealed', { mode: 'buffer' }).$type<Uint8Array>(),
+    /** A vote that is not in its poll's tally yet. */
+    isOpen: integer('is_open', { mode: 'boolean' }).notNull().default(false),
+    /** Epoch milliseconds, as the sender tells them. */
+    at: integer().notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  table => [
+    uniqueIndex('message_changes_identity').on(
+      table.sessionId,
+      table.chatId,
+      table.senderId,
+      table.waMessageId,
+    ),
+    index('message_changes_by_target').on(table.sessionId, table.targetId),
+    index('message_changes_open').on(table.sessionId).where(sql`is_open = 1`),
+  ],
+)
+
+/** The file of a message: whether it is here, and what has been tried to get it. */
+export const messageMedia = sqliteTable(
+  'message_media',
+  {
+    messageId: text('message_id')
+      .primaryKey()
+      .references(() => messages.id, { onDelete: 'cascade' }),
+    sessionId: text('session_id').notNull(),
+    /** SHA-256 of the file in hex: its name in the store. Null while it is not there. */
+    hash: text(),
+    mimetype: text().notNull(),
+    filename: text(),
+    bytes: integer(),
+    state: text({ enum: ['waiting', 'stored', 'lost', 'refused', 'expired'] }).notNull(),
+    attempts: integer().notNull().default(0),
+    /** When it is to be tried again. */
+    nextAt: integer('next_at').notNull(),
+    error: text(),
+    createdAt: integer('created_at').notNull(),
+    storedAt: integer('stored_at'),
+  },
+  table => [
+    index('message_media_waiting').on(table.nextAt).where(sql`state = 'waiting'`),
+    index('message_media_by_hash').on(table.hash),
+  ],
+)
+
+/** Who did what, and what plugins came to. Rows outlive what they tell of, so nothing refers to it. */
+export const audit = sqliteTable(
+  'audit',
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    action: text().notNull(),
+    severity: text({ enum: ['info', 'warn', 'error'] }).notNull(),
+    actor: text({ enum: ['api_key', 'gateway'] }).notNull(),
+    /** Id of a plugin, a session or a key, as the action says. */
+    subject: text(),
+    apiKeyId: text('api_key_id'),
+    apiKeyName: text('api_key_name'),
+    sessionId: text('session_id'),
+    ipAddress: text('ip_address'),
+    userAgent: text('user_agent'),
+    method: text(),
+    path: text(),
+    statusCode: integer('status_code'),
+    metadata: text({ mode: 'json' }).$type<Json>(),
+    errorMessage: text('error_message'),
+    createdAt: integer('created_at').notNull(),
+  },
+  table => [index('audit_by_session').on(table.sessionId)],
+)
+
+/** Texts that are saved to be sent again and again. */
+export const templates = sqliteTable(
+  'templates',
+  {
+    id: text().primaryKey(),
+    sessionId: text('session_id')
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    name: text().notNull(),
+    body: text().notNull(),
+    header: text(),
+    footer: text(),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  table => [uniqueIndex('templates_by_name').on(table.sessionId, table.name)],
+)
+
+/** Bulk sends; their messages are rows of `send_jobs`. */
+export const sendBatches = sqliteTable(
+  'send_batches',
+  {
+    id: text().primaryKey(),
+    sessionId: text('session_id')
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    /** The client's name for it, or one that was made. */
+    batchId: text('batch_id').notNull(),
+    status: text().$type<BatchStatus>().notNull(),
+    delayMs: integer('delay_ms').notNull(),
+    randomize: integer({ mode: 'boolean' }).notNull(),
+    stopOnError: integer('stop_on_error', { mode: 'boolean' }).notNull(),
+    createdAt: integer('created_at').notNull(),
+    startedAt: integer('started_at'),
+    completedAt: integer('completed_at'),
+  },
+  table => [
+    uniqueIndex('send_batches_by_name').on(table.sessionId, table.batchId),
+    index('send_batches_open').on(table.status).where(sql`completed_at IS NULL`),
+  ],
+)
+
+/**
+ * Sends to come, and what became of them: scheduled ones, those of batches, automatic answers. The id is the idempotency key
+ * of the send, so that a job that is taken up again leads to the same message.
+ */
+export const sendJobs = sqliteTable(
+  'send_jobs',
+  {
+    id: text().primaryKey(),
+    sessionId: text('session_id')
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    origin: text({ enum: ['scheduled', 'bulk', 'automation'] }).notNull(),
+    batch: text().references(() => sendBatches.id, { onDelete: 'cascade' }),
+    /** Its place in the batch. */
+    position: integer().notNull().default(0),
+    chatId: text('chat_id').notNull(),
+    type: text().notNull(),
+    /** JSON of what is sent; null once that is settled. */
+    input: text(),
+    /** When it was asked for; of a batch: when the batch was. */
+    sendAt: integer('send_at').notNull(),
+    /** When it is to be looked at next; null for what is settled, and in a batch for all but the first that is open. */
+    dueAt: integer('due_at'),
+    state: text().$type<JobState>().notNull(),
+    attempts: integer().notNull().default(0),
+    /** When the first try of which it is not known what it led to began. */
+    claimedAt: integer('claimed_at'),
+    waMessageId: text('wa_message_id'),
+    errorCode: text('error_code'),
+    error: text(),
+    /** The key under which a client asked for it, and the digest of what it asked for. */
+    clientKey: text('client_key'),
+    clientHash: text('client_hash'),
+    createdAt: integer('created_at').notNull(),
+    settledAt: integer('settled_at'),
+  },
+  table => [
+    index('send_jobs_due').on(table.sessionId, table.dueAt).where(sql`due_at IS NOT NULL`),
+    index('send_jobs_by_batch').on(table.batch, table.position),
+    index('send_jobs_by_session').on(table.sessionId, table.origin, table.createdAt),
+    index('send_jobs_settled').on(table.settledAt).where(sql`settled_at IS NOT NULL`),
+    uniqueIndex('send_jobs_by_key').on(table.sessionId, table.clientKey),
+  ],
+)
+
+/** Answers that the gateway gives by itself. */
+export const automationRules = sqliteTable(
+  'automation_rules',
+  {
+    id: text().primaryKey(),
+    sessionId: text('session_id')
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    name: text().notNull(),
+    enabled: integer({ mode: 'boolean' }).notNull(),
+    conditions: text({ mode: 'json' }).$type<WebhookFilters>(),
+    replyText: text('reply_text').notNull(),
+    cooldownSeconds: integer('cooldown_seconds').notNull(),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  table => [index('automation_rules_by_session').on(table.sessionId, table.createdAt)],
+)
+
+/** The last answer of each rule in each chat: what its cooldown counts from. */
+export const automationReplies = sqliteTable(
+  'automation_replies',
+  {
+    ruleId: text('rule_id')
+      .notNull()
+      .references(() => automationRules.id, { onDelete: 'cascade' }),
+    chatId: text('chat_id').notNull(),
+    repliedAt: integer('replied_at').notNull(),
+  },
+  table => [primaryKey({ columns: [table.ruleId, table.chatId] })],
 )

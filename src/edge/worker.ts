@@ -11,6 +11,7 @@ import type { Db } from '../db/db.ts'
 import * as schema from '../db/schema.ts'
 import { createHttpEngine } from '../engine-client/http.ts'
 import { readEdgeSettings } from './edge-settings.ts'
+import { createUpgrade, type DenoSockets } from './web-socket.ts'
 
 /** An answer that takes longer is one that a client no longer waits for. */
 const DATABASE_DEADLINE_MS = 10_000
@@ -19,7 +20,7 @@ const DATABASE_DEADLINE_MS = 10_000
 const NO_QUEUE = 1_000_000
 
 /** What of Deno is used, where there is one. */
-interface DenoRuntime {
+interface DenoRuntime extends DenoSockets {
   env: { toObject(): Record<string, string> }
   memoryUsage(): { heapUsed: number; heapTotal: number; rss: number }
 }
@@ -86,6 +87,7 @@ function connect(env: Record<string, unknown>): Api {
       const timer = setTimeout(run, ms)
       return () => clearTimeout(timer)
     },
+    upgrade: createUpgrade(deno ?? null),
     memoryUsage: () => deno?.memoryUsage() ?? { heapUsed: 0, heapTotal: 0, rss: 0 },
     background: (c, work) => {
       if (deno === undefined) c.executionCtx.waitUntil(work)

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe } from 'vitest'
 import type { ApiUnderTest } from '../support/api-runtimes.ts'
 import { credentialsSuite } from './credentials.suite.ts'
 import { journeysSuite } from './journeys.suite.ts'
+import { laterSuite } from './later.suite.ts'
 import { parsingSuite } from './parsing.suite.ts'
 import { streamsSuite } from './streams.suite.ts'
 import { surfaceSuite } from './surface.suite.ts'
@@ -23,6 +24,7 @@ export function apiSuite(runtime: string, start: () => Promise<ApiUnderTest>): v
     describe('parsing', () => parsingSuite(rig))
     describe('surface', () => surfaceSuite(rig))
     describe('journeys', () => journeysSuite(rig))
+    describe('later', () => laterSuite(rig))
     describe('streams', () => streamsSuite(rig))
   })
 }

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createKeyHash } from '../../engine-node/key-hash.ts'
 import { type Listening, peerAddress, serveApi, serveEngine } from '../../engine-node/server.ts'
+import { upgrade } from '../../engine-node/web-socket.ts'
 import { bundleWorker } from '../../scripts/bundle-worker.ts'
 import { createApp } from '../../src/api/app.ts'
 import { createClientIp } from '../../src/api/client-ip.ts'
@@ -114,6 +115,7 @@ export async function startOnNode(): Promise<ApiUnderTest> {
       return () => clearTimeout(timer)
     },
     memoryUsage: () => process.memoryUsage(),
+    upgrade,
     background: () => {},
     log: event => console.error(event),
     settings: {

@@ -3,6 +3,10 @@
 import { randomUUID } from 'node:crypto'
 import { eq } from 'drizzle-orm'
 import * as v from 'valibot'
+import { createAutomationRules } from '../../engine-node/jobs/automation-rules.ts'
+import { createBatches } from '../../engine-node/jobs/batches.ts'
+import { createSchedule } from '../../engine-node/jobs/schedule.ts'
+import { createRowIds } from '../../engine-node/pipeline/row-ids.ts'
 import { type EngineHandlers, engineMethods } from '../../src/contract/engine.ts'
 import { GatewayError } from '../../src/contract/errors.ts'
 import { PluginId } from '../../src/contract/ids.ts'
@@ -151,8 +155,14 @@ export function createFakeEngine({
     return await plugin(id)
   }
 
+  // What only waits in the database is the real thing; nobody works it off.
+  const waiting = { db, writer, now, newId: createRowIds({ now }), onNew() {} }
+
   return {
     ...unsupported,
+    ...createSchedule(waiting),
+    ...createBatches({ ...waiting, maxOpen: 50 }),
+    ...createAutomationRules({ ...waiting, maxPerSession: 32 }).handlers,
     async 'session.create'({ name, config }) {
       const id = randomUUID()
       const times = { createdAt: now() + ticks++, updatedAt: now() }
@@ -225,6 +235,10 @@ export function createFakeEngine({
     async 'plugin.health'({ pluginId }) {
       await plugin(pluginId)
       return { healthy: true }
+    },
+    async 'plugin.calls'({ pluginId }) {
+      await plugin(pluginId)
+      return { denials: [], counts: { allowed: {}, denied: 0, minutes: [] } }
     },
     async 'plugin.uninstall'({ pluginId }) {
       await plugin(pluginId)

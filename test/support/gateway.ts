@@ -10,12 +10,20 @@ const START_TIMEOUT_MS = 20_000
 
 export interface GatewayProcess extends AsyncDisposable {
   url: string
+  pid: number
   /** The first admin key, from the file that the start text names. */
   key: string
   /** Everything it has printed: standard output and its log. */
   output(): string
   /** A request with the admin key, unless `key` says otherwise (null: none). JSON in and out. */
-  ask(method: string, path: string, body?: unknown, options?: { key?: string | null }): Promise<Answer>
+  ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    options?: { key?: string | null; headers?: Record<string, string> },
+  ): Promise<Answer>
+  /** Resolves when it is gone, by whatever cause. */
+  readonly ended: Promise<void>
   /** SIGKILL, and wait until it is gone. */
   kill(): Promise<void>
   /** SIGTERM; resolves with the exit code. */
@@ -46,12 +54,13 @@ export async function startGateway({ dataDir, whatsappUrl, env = {} }: Options):
       child.kill('SIGKILL')
       reject(new Error(`the gateway ${why}:\n${output()}`))
     }
-    child.once('exit', code => fail(`ended with ${code}`))
+    const early = (code: number | null) => fail(`ended with ${code}`)
+    child.once('exit', early)
     child.stdout?.on('data', () => {
       const found = /listens on (http:\S+)/.exec(output())
       if (!found?.[1]) return
       clearTimeout(timer)
-      child.removeAllListeners('exit')
+      child.off('exit', early)
       resolve(found[1])
     })
   })
@@ -65,10 +74,14 @@ export async function startGateway({ dataDir, whatsappUrl, env = {} }: Options):
     return (await ended)[0]
   }
 
+  const ended = once(child, 'exit').then(() => {})
+
   return {
     url,
+    pid: child.pid ?? 0,
     key,
     output,
+    ended,
     async ask(method, path, body, options = {}) {
       const used = options.key === undefined ? key : options.key
       const response = await fetch(`${url}/api${path}`, {
@@ -76,6 +89,7 @@ export async function startGateway({ dataDir, whatsappUrl, env = {} }: Options):
         headers: {
           ...(used === null ? {} : { 'X-API-Key': used }),
           ...(body === undefined || body instanceof FormData ? {} : { 'Content-Type': 'application/json' }),
+          ...options.headers,
         },
         ...(body === undefined ? {} : { body: body instanceof FormData ? body : JSON.stringify(body) }),
       })

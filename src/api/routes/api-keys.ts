@@ -93,6 +93,7 @@ export const apiKeyRoutes: readonly Route[] = [
     path: '/auth/api-keys',
     summary: 'Create an API key; only this answer shows it',
     body: CreateApiKey,
+    audit: { action: 'api_key_created', subject: (_ask, made) => made?.id ?? null },
     status: 201,
     result: v.strictObject({ ...ApiKeyView.entries, apiKey: v.string() }),
     async handle({ body, key }, { db, writer, now, randomBytes, hashKey }) {
@@ -127,6 +128,7 @@ export const apiKeyRoutes: readonly Route[] = [
     summary: 'Change the name or the rights of an API key',
     params: ByKey,
     body: UpdateApiKey,
+    audit: { action: 'api_key_updated', subject: ({ params }) => params.id },
     status: 200,
     result: ApiKeyView,
     async handle({ params, body, key }, deps) {
@@ -158,6 +160,7 @@ export const apiKeyRoutes: readonly Route[] = [
     path: '/auth/api-keys/:id/revoke',
     summary: 'Revoke an API key; it can never be used again',
     params: ByKey,
+    audit: { action: 'api_key_revoked', subject: ({ params }) => params.id },
     status: 200,
     result: ApiKeyView,
     async handle({ params }, deps) {
@@ -173,6 +176,7 @@ export const apiKeyRoutes: readonly Route[] = [
     path: '/auth/api-keys/:id',
     summary: 'Delete an API key',
     params: ByKey,
+    audit: { action: 'api_key_deleted', subject: ({ params }) => params.id },
     status: 204,
     result: null,
     async handle({ params }, deps) {

@@ -6,8 +6,11 @@ import { SessionId } from '../../contract/ids.ts'
 import type { ApiKeyRow } from '../../db/api-keys.ts'
 import type { Db } from '../../db/db.ts'
 import { logBounds, readEvents } from '../../db/events.ts'
-import { toEventText, withheldFrom } from '../event-stream.ts'
+import { serverSentEvents, socketFrames, toEventText } from '../event-dialects.ts'
+import { createEventSocket } from '../event-socket.ts'
+import { withheldFrom } from '../event-stream.ts'
 import { jsonReply, type Reply, type Route, reply, route } from '../route.ts'
+import { socketReply, wantsSocket } from '../socket.ts'
 import { clamped } from '../validate.ts'
 
 const Cursor = v.pipe(
@@ -99,11 +102,36 @@ export const eventRoutes: readonly Route[] = [
       const refusal = await gone(db, cursor)
       if (refusal !== null) return refusal
       const names = query.events ?? null
-      return reply(200, eventStreams.open({ key, cursor, sessionId: query.sessionId, names }), {
-        'content-type': 'text/event-stream; charset=utf-8',
-        // A proxy that gathers an answer before it passes it on would hold back every event.
-        'x-accel-buffering': 'no',
-      })
+      return reply(
+        200,
+        eventStreams.open({ key, cursor, sessionId: query.sessionId, names }, serverSentEvents),
+        {
+          'content-type': 'text/event-stream; charset=utf-8',
+          // A proxy that gathers an answer before it passes it on would hold back every event.
+          'x-accel-buffering': 'no',
+        },
+      )
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/events/ws',
+    summary:
+      'Live events over a WebSocket, from the cursor `after` on, else from now; the key goes into a header',
+    role: 'viewer',
+    query: v.object(Selection),
+    status: 101,
+    result: v.unknown(),
+    async handle({ query, key: given, headers }, { db, eventStreams, now, after }) {
+      const key = keyOf(given)
+      refuseForeign(key, query.sessionId)
+      if (!wantsSocket(headers))
+        throw new GatewayError('upgrade_required', 'This address is for WebSockets: Upgrade: websocket')
+      const cursor = query.after ?? (await logBounds(db)).newest
+      const refusal = await gone(db, cursor)
+      if (refusal !== null) return refusal
+      const ask = { key, cursor, sessionId: query.sessionId, names: query.events ?? null }
+      return socketReply(createEventSocket({ now, after }, eventStreams.open(ask, socketFrames)))
     },
   }),
 ]

@@ -1,11 +1,13 @@
 // Messages (REST spec, section 3): the stored ones, and what sends new ones.
 import * as v from 'valibot'
+import type { EngineResult } from '../../contract/engine.ts'
 import { GatewayError } from '../../contract/errors.ts'
 import { ChatId, Uuid } from '../../contract/ids.ts'
 import { MessageType, Reply, SendResult, SendText, StoredMessage } from '../../contract/message.ts'
 import { listMessages } from '../../db/messages.ts'
 import { findSession } from '../../db/sessions.ts'
-import { type Route, route } from '../route.ts'
+import { REPLAYED_HEADER } from '../idempotency.ts'
+import { type Ask, type Reply as HttpReply, jsonReply, type Route, route } from '../route.ts'
 import { clamped } from '../validate.ts'
 import { BySession, noSession } from './sessions.ts'
 
@@ -38,12 +40,33 @@ const MessageList = v.object({
   orderBy: v.optional(v.picklist(['createdAt', 'timestamp'], 'must be createdAt or timestamp'), 'createdAt'),
 })
 
-/** OpenWA's clients may ask for a link preview. Wharf makes none; saying so is no reason to refuse the text. */
+/** A preview of one's own making is for OpenWA's other engine. */
 const SendTextBody = v.strictObject({
   ...SendText.entries,
-  linkPreview: v.optional(v.boolean('must be true or false')),
   customLinkPreview: v.optional(v.unknown()),
 })
+
+/** Every send may wait for WhatsApp's answer. */
+export const SendQuery = v.object({ wait: v.optional(v.picklist(['ack'], 'must be ack')) })
+type SendQuery = v.InferOutput<typeof SendQuery>
+
+/** What the engine gets of a send besides its input. */
+export const sending = ({ query, idempotency }: Ask<unknown, SendQuery>) => ({ ...query, idempotency })
+
+/** A replay says so in a header; to the client it is the first answer. */
+export function sent({ replayed, ...result }: EngineResult<'message.sendText'>): SendResult | HttpReply {
+  if (!replayed) return result
+  const reply = jsonReply(201, result)
+  return { ...reply, headers: { ...reply.headers, [REPLAYED_HEADER]: 'true' } }
+}
+
+function toText({ customLinkPreview, ...input }: v.InferOutput<typeof SendTextBody>): SendText {
+  if (customLinkPreview !== undefined && input.linkPreview === false)
+    throw new GatewayError('invalid_input', 'customLinkPreview needs linkPreview')
+  if (customLinkPreview !== undefined)
+    throw new GatewayError('not_supported', 'customLinkPreview is not supported')
+  return input
+}
 
 export const messageRoutes: readonly Route[] = [
   route({
@@ -75,14 +98,17 @@ export const messageRoutes: readonly Route[] = [
     summary: 'Send a text',
     role: 'operator',
     params: BySession,
+    query: SendQuery,
     body: SendTextBody,
     chats: ({ body }) => [body.chatId],
+    idempotent: true,
+    later: ({ body }) => ({ type: 'text', input: toText(body) }),
     status: 201,
     result: SendResult,
-    handle({ params: { sid }, body: { linkPreview: _, customLinkPreview, ...input } }, { engine }) {
-      if (customLinkPreview !== undefined)
-        throw new GatewayError('not_supported', 'customLinkPreview is not supported')
-      return engine.call('message.sendText', { sessionId: sid, input })
+    async handle(ask, { engine }) {
+      const input = toText(ask.body)
+      const sessionId = ask.params.sid
+      return sent(await engine.call('message.sendText', { ...sending(ask), sessionId, input }))
     },
   }),
   route({
@@ -91,12 +117,17 @@ export const messageRoutes: readonly Route[] = [
     summary: 'Answer a message with a text that quotes it',
     role: 'operator',
     params: BySession,
+    query: SendQuery,
     body: Reply,
     chats: ({ body }) => [body.chatId],
     quotes: true,
+    idempotent: true,
+    later: ({ body }) => ({ type: 'reply', input: body }),
     status: 201,
     result: SendResult,
-    handle: ({ params: { sid }, body }, { engine }) =>
-      engine.call('message.reply', { sessionId: sid, input: body }),
+    async handle(ask, { engine }) {
+      const sessionId = ask.params.sid
+      return sent(await engine.call('message.reply', { ...sending(ask), sessionId, input: ask.body }))
+    },
   }),
 ]

@@ -1,11 +1,12 @@
 // Plugins (REST spec, section 15): what is installed comes from the database, every change goes through the engine.
 import * as v from 'valibot'
 import { GatewayError } from '../../contract/errors.ts'
+import { Grants } from '../../contract/grants.ts'
 import { PluginId, SessionId } from '../../contract/ids.ts'
-import { PluginView } from '../../contract/plugin-view.ts'
+import { ListedPlugin, PluginCalls, PluginView } from '../../contract/plugin-view.ts'
 import { getPlugin, listPlugins } from '../../db/plugins.ts'
 import { toBase64 } from '../base64.ts'
-import { type Route, route } from '../route.ts'
+import { type Route, reply, route } from '../route.ts'
 import { pathId } from '../validate.ts'
 import { noSession } from './sessions.ts'
 
@@ -30,6 +31,8 @@ const FromUrl = v.strictObject({
   url: v.pipe(v.string('must be a string'), v.url('must be a URL'), v.maxLength(2_048, 'is too long')),
 })
 
+const Enable = v.strictObject({ grants: v.optional(Grants) })
+
 /** All of them are for admins, and all but one act on every session. */
 const everySession = { role: 'admin', unscoped: true } as const
 
@@ -42,6 +45,15 @@ export const pluginRoutes: readonly Route[] = [
     status: 200,
     result: v.array(PluginView),
     handle: (_ask, { db }) => listPlugins(db),
+  }),
+  route({
+    ...everySession,
+    method: 'GET',
+    path: '/plugins/catalog',
+    summary: 'List the plugins that could be installed',
+    status: 200,
+    result: v.array(ListedPlugin),
+    handle: (_ask, { engine }) => engine.call('catalog.list', {}),
   }),
   route({
     ...everySession,
@@ -69,10 +81,39 @@ export const pluginRoutes: readonly Route[] = [
   }),
   route({
     ...everySession,
+    method: 'GET',
+    path: '/plugins/:id/calls',
+    summary:
+      'See what a plugin asked of the gateway: what was refused and why, and how often it was let through',
+    params: ByPlugin,
+    status: 200,
+    result: PluginCalls,
+    handle: ({ params }, { engine }) => engine.call('plugin.calls', { pluginId: params.id }),
+  }),
+  route({
+    ...everySession,
+    method: 'GET',
+    path: '/plugins/:id/config-ui',
+    summary: 'Get the page by which a plugin is configured, as untrusted HTML',
+    params: ByPlugin,
+    status: 200,
+    result: v.unknown(),
+    async handle({ params }, { engine }) {
+      const { html } = await engine.call('plugin.configPage', { pluginId: params.id })
+      // Opened by itself the page may run nothing; a dashboard puts it into a frame that lets it.
+      return reply(200, html, {
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': 'sandbox',
+      })
+    },
+  }),
+  route({
+    ...everySession,
     method: 'POST',
     path: '/plugins/install',
     summary: 'Install a plugin from an uploaded archive',
     upload: { field: 'file', maxBytes: MAX_ARCHIVE_BYTES },
+    audit: { action: 'plugin_installed', subject: (_ask, made) => made?.id ?? null },
     status: 201,
     result: PluginView,
     handle: ({ file }, { engine }) => engine.call('plugin.install', { archive: toBase64(file) }),
@@ -83,6 +124,7 @@ export const pluginRoutes: readonly Route[] = [
     path: '/plugins/install-url',
     summary: 'Install a plugin from an archive at a URL',
     body: FromUrl,
+    audit: { action: 'plugin_installed', subject: (_ask, made) => made?.id ?? null },
     status: 201,
     result: PluginView,
     handle: ({ body }, { engine }) => engine.call('plugin.installUrl', body),
@@ -90,12 +132,30 @@ export const pluginRoutes: readonly Route[] = [
   route({
     ...everySession,
     method: 'POST',
-    path: '/plugins/:id/enable',
-    summary: 'Enable a plugin with the permissions that its manifest asks for',
+    path: '/plugins/:id/update',
+    summary:
+      'Replace a plugin by another version of it; one that asks for more stays off until it is enabled',
     params: ByPlugin,
+    body: FromUrl,
+    audit: { action: 'plugin_updated', subject: ({ params }) => params.id },
+    status: 201,
+    result: PluginView,
+    handle: ({ params, body }, { engine }) =>
+      engine.call('plugin.update', { pluginId: params.id, url: body.url }),
+  }),
+  route({
+    ...everySession,
+    method: 'POST',
+    path: '/plugins/:id/enable',
+    summary:
+      'Enable a plugin with the permissions that its manifest asks for, and confirm what it asks for beside',
+    params: ByPlugin,
+    body: Enable,
+    audit: { action: 'plugin_enabled', subject: ({ params }) => params.id },
     status: 200,
     result: Outcome,
-    handle: ({ params }, { engine }) => engine.call('plugin.enable', { pluginId: params.id }),
+    handle: ({ params, body: { grants } }, { engine }) =>
+      engine.call('plugin.enable', { pluginId: params.id, ...(grants && { grants }) }),
   }),
   route({
     ...everySession,
@@ -103,6 +163,7 @@ export const pluginRoutes: readonly Route[] = [
     path: '/plugins/:id/disable',
     summary: 'Disable a plugin',
     params: ByPlugin,
+    audit: { action: 'plugin_disabled', subject: ({ params }) => params.id },
     status: 200,
     result: Outcome,
     handle: ({ params }, { engine }) => engine.call('plugin.disable', { pluginId: params.id }),
@@ -114,6 +175,7 @@ export const pluginRoutes: readonly Route[] = [
     role: 'admin',
     params: v.object({ id, sessionId: pathId(SessionId, noSession) }),
     body: Config,
+    audit: { action: 'plugin_configured', subject: ({ params }) => params.id },
     status: 200,
     result: Outcome,
     async handle({ params, body }, { engine }) {
@@ -129,6 +191,7 @@ export const pluginRoutes: readonly Route[] = [
     summary: 'Merge values into the configuration of a plugin',
     params: ByPlugin,
     body: Config,
+    audit: { action: 'plugin_configured', subject: ({ params }) => params.id },
     status: 200,
     result: Outcome,
     async handle({ params, body }, { engine }) {
@@ -143,6 +206,7 @@ export const pluginRoutes: readonly Route[] = [
     summary: 'Set the sessions that a plugin is active for',
     params: ByPlugin,
     body: Sessions,
+    audit: { action: 'plugin_sessions_changed', subject: ({ params }) => params.id },
     status: 200,
     result: PluginView,
     handle: ({ params, body }, { engine }) =>
@@ -154,6 +218,7 @@ export const pluginRoutes: readonly Route[] = [
     path: '/plugins/:id',
     summary: 'Uninstall a plugin with all that it stored',
     params: ByPlugin,
+    audit: { action: 'plugin_uninstalled', subject: ({ params }) => params.id },
     status: 200,
     result: Outcome,
     async handle({ params }, { engine }) {

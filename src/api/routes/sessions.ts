@@ -32,10 +32,15 @@ const inMb = (bytes: number) => Math.round(bytes / 1024 / 1024)
 
 /** What tells the engine to do something with a session and answers with the session as it is then. */
 const actions = [
-  ['start', 'session.start', 'Start a session'],
-  ['stop', 'session.stop', 'Stop a session; it stays stopped over a restart of the gateway'],
-  ['logout', 'session.logout', 'Log the account out and forget its credentials'],
-  ['force-kill', 'session.forceKill', 'End a session that does not stop'],
+  ['start', 'session.start', 'session_started', 'Start a session'],
+  [
+    'stop',
+    'session.stop',
+    'session_stopped',
+    'Stop a session; it stays stopped over a restart of the gateway',
+  ],
+  ['logout', 'session.logout', 'session_logged_out', 'Log the account out and forget its credentials'],
+  ['force-kill', 'session.forceKill', 'session_killed', 'End a session that does not stop'],
 ] as const
 
 export const sessionRoutes: readonly Route[] = [
@@ -93,6 +98,7 @@ export const sessionRoutes: readonly Route[] = [
     role: 'operator',
     unscoped: true,
     body: CreateSession,
+    audit: { action: 'session_created', subject: (_ask, made) => made?.id ?? null },
     status: 201,
     result: Session,
     handle: ({ body }, { engine }) => engine.call('session.create', body),
@@ -107,13 +113,14 @@ export const sessionRoutes: readonly Route[] = [
     result: SessionQr,
     handle: ({ params: { sid } }, { engine }) => engine.call('session.qr', { sessionId: sid }),
   }),
-  ...actions.map(([name, method, summary]) =>
+  ...actions.map(([name, method, action, summary]) =>
     route({
       method: 'POST',
       path: `/sessions/:sid/${name}`,
       summary,
       role: 'operator',
       params: BySession,
+      audit: { action, subject: ({ params }) => params.sid },
       status: 200,
       result: Session,
       handle: ({ params: { sid } }, { engine }) => engine.call(method, { sessionId: sid }),
@@ -125,6 +132,7 @@ export const sessionRoutes: readonly Route[] = [
     summary: 'Delete a session with its messages and credentials',
     role: 'operator',
     params: BySession,
+    audit: { action: 'session_deleted', subject: ({ params }) => params.sid },
     status: 204,
     result: null,
     handle: ({ params: { sid } }, { engine }) => engine.call('session.delete', { sessionId: sid }),

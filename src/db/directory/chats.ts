@@ -1,7 +1,9 @@
 // The chats of an account in the database: what the phone says of them, beside the messages that are stored of them.
-import { sql } from 'drizzle-orm'
+import { and, desc, eq, gt, inArray, or, sql } from 'drizzle-orm'
 import type { MessageType } from '../../contract/message.ts'
 import type { Db, Statement } from '../db.ts'
+import type { MessageRow } from '../messages.ts'
+import { chats, contacts, messages } from '../schema.ts'
 
 /** What was said of a chat: undefined says nothing. A chat with one person is named by the person's ids, any other by its own. */
 export interface ChatFact {
@@ -154,4 +156,43 @@ export async function chatEphemeral(db: Db, sessionId: string, chatId: string): 
       LEFT JOIN chats h ON h.session_id = x.session_id AND h.peer = coalesce(c.id, x.chat_id)
       LEFT JOIN groups g ON g.session_id = x.session_id AND g.group_id = x.chat_id`)
   return row?.seconds ?? 0
+}
+
+/** The youngest messages of a chat, with their sealed protobufs; `unread` leaves out own ones and those read before. */
+export async function youngestMessages(
+  db: Db,
+  of: { sessionId: string; chatId: string; limit: number; unread?: boolean; ids?: readonly string[] },
+): Promise<MessageRow[]> {
+  const { sessionId, chatId } = of
+  const [person] = await db
+    .select({ id: contacts.id, phoneId: contacts.phoneId, lidId: contacts.lidId })
+    .from(contacts)
+    .where(
+      and(eq(contacts.sessionId, sessionId), or(eq(contacts.phoneId, chatId), eq(contacts.lidId, chatId))),
+    )
+  const [chat] = await db
+    .select({ countedAt: chats.countedAt })
+    .from(chats)
+    .where(and(eq(chats.sessionId, sessionId), eq(chats.peer, person?.id ?? chatId)))
+  const ids = [chatId, person?.phoneId, person?.lidId].filter(id => id != null)
+  return await db
+    .select()
+    .from(messages)
+    .where(
+      and(
+        eq(messages.sessionId, sessionId),
+        inArray(messages.chatId, [...new Set(ids)]),
+        of.unread ? eq(messages.direction, 'incoming') : undefined,
+        of.unread && of.ids === undefined ? gt(messages.createdAt, chat?.countedAt ?? 0) : undefined,
+        of.ids === undefined ? undefined : inArray(messages.waMessageId, [...of.ids]),
+      ),
+    )
+    .orderBy(desc(messages.createdAt), desc(messages.id))
+    .limit(of.limit)
+}
+
+/** True for a chat that is in the list. */
+export async function hasChat(db: Db, sessionId: string, chatId: string): Promise<boolean> {
+  const rows = await listChatRows(db, sessionId, { limit: 1, offset: 0, only: [chatId] })
+  return rows.length > 0
 }

@@ -1,13 +1,15 @@
 // The groups of an account in the database, with their members. Members are contacts (people.ts).
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, or, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { type Db, type Statement, statement } from '../db.ts'
-import { contacts, groupMembers, groups } from '../schema.ts'
+import { contacts, groupMembers, groups, sessions } from '../schema.ts'
 
 export type GroupRow = typeof groups.$inferSelect
 
 /** What may be said of a group besides who is in it; undefined says nothing. */
-export type GroupFact = Partial<Omit<GroupRow, 'sessionId' | 'groupId' | 'isComplete'>>
+export type GroupFact = {
+  [K in Exclude<keyof GroupRow, 'sessionId' | 'groupId' | 'isComplete'>]?: GroupRow[K] | undefined
+}
 
 export type GroupRole = 'admin' | 'superadmin' | null
 
@@ -33,7 +35,7 @@ export function learnGroup(db: Db, sessionId: string, groupId: string, fact: Gro
   return statement(
     db
       .insert(groups)
-      .values({ isMember: true, isComplete: false, ...fact, sessionId, groupId })
+      .values({ ...fact, isMember: fact.isMember ?? true, isComplete: false, sessionId, groupId })
       .onConflictDoUpdate({
         target: [groups.sessionId, groups.groupId],
         // An empty list of changes is no statement; this one changes nothing.
@@ -50,13 +52,19 @@ const listed = (members: readonly MemberFact[]) =>
     members.map(({ phoneId, lidId, address, admin }) => ({ p: phoneId, l: lidId, j: address, a: admin })),
   )
 
-const addText = (admin: string) => `INSERT INTO group_members (session_id, group_id, contact_id, address, admin)
+const addText = (
+  admin: string,
+) => `INSERT INTO group_members (session_id, group_id, contact_id, address, admin)
   SELECT ?1, ?2, contact, value->>'j', value->>'a' FROM (SELECT value, ${CONTACT} AS contact FROM json_each(?3))
   WHERE contact IS NOT NULL
   ON CONFLICT (session_id, group_id, contact_id) DO UPDATE SET address = excluded.address${admin}`
 
 /** They are in the group now. Who was in it keeps the role. */
-export const addMembers = (sessionId: string, groupId: string, members: readonly MemberFact[]): Statement => ({
+export const addMembers = (
+  sessionId: string,
+  groupId: string,
+  members: readonly MemberFact[],
+): Statement => ({
   sql: addText(''),
   args: [sessionId, groupId, listed(members)],
 })
@@ -110,7 +118,7 @@ export async function findGroup(
       owner,
       and(
         eq(owner.sessionId, groups.sessionId),
-        sql`${groups.ownerId} IN (${owner.phoneId}, ${owner.lidId})`,
+        or(eq(owner.phoneId, groups.ownerId), eq(owner.lidId, groups.ownerId)),
       ),
     )
     .where(and(eq(groups.sessionId, sessionId), eq(groups.groupId, groupId)))
@@ -156,12 +164,24 @@ export async function listGroups(
   return rows.map(({ id, subject, linkedParentJID }) => ({ id, name: subject ?? '', linkedParentJID }))
 }
 
-/** True once the groups of this account have been listed as a whole. */
-export async function hasGroups(db: Db, sessionId: string): Promise<boolean> {
+/** All groups of the account are known from here on, or, with null, none. */
+export const markGroupsListed = (sessionId: string, at: number | null): Statement => ({
+  sql: 'UPDATE sessions SET groups_listed_at = ?2 WHERE id = ?1',
+  args: [sessionId, at],
+})
+
+export async function areGroupsListed(db: Db, sessionId: string): Promise<boolean> {
   const [row] = await db
-    .select({ id: groups.groupId })
-    .from(groups)
-    .where(eq(groups.sessionId, sessionId))
+    .select({ at: sessions.groupsListedAt })
+    .from(sessions)
+    .where(eq(sessions.id, sessionId))
     .limit(1)
-  return row !== undefined
+  return row?.at != null
 }
+
+/** The next account of the session is in other groups. */
+export const forgetGroups = (sessionId: string): Statement[] => [
+  { sql: 'DELETE FROM group_members WHERE session_id = ?', args: [sessionId] },
+  { sql: 'DELETE FROM groups WHERE session_id = ?', args: [sessionId] },
+  markGroupsListed(sessionId, null),
+]

@@ -86,15 +86,18 @@ const LINK = [
 
 const said = (column: string, key: string) =>
   `${column} = CASE WHEN json_type(x.value, '$.${key}') IS NULL THEN contacts.${column} ELSE x.value->>'${key}' END`
-const NAMES = `UPDATE contacts SET ${said('name', 'n')}, ${said('push_name', 'u')}, ${said('verified_name', 'v')}
-  FROM (SELECT value, coalesce(
-    (SELECT id FROM contacts WHERE ${byLid(`value->>'l'`)}),
-    (SELECT id FROM contacts WHERE ${byPhone(`value->>'p'`)})) AS id FROM json_each(?2)) x
-  WHERE contacts.id = x.id`
+const named = (where: string, id: string) => `UPDATE contacts SET
+  ${said('name', 'n')}, ${said('push_name', 'u')}, ${said('verified_name', 'v')}
+  FROM (SELECT value FROM json_each(?2) WHERE ${where}) x WHERE contacts.session_id = ?1 AND ${id}`
+/** Two, since one row can take one fact from a statement, and the two ids of a person may each bring one. */
+const NAMES = [
+  named(`value->>'l' IS NOT NULL`, `contacts.lid_id = x.value->>'l'`),
+  named(`value->>'l' IS NULL`, `contacts.phone_id = x.value->>'p'`),
+]
 
 /**
- * Takes in what was said of people, the later word last. `newId` gives ids for those not heard of before. Said twice it
- * changes nothing. Some statements for all of them; a second set where one person is spoken of twice.
+ * Takes in what was said of people. `newId` gives ids for those not heard of before. Said twice it changes nothing. The later
+ * word on an id counts; that is one set of statements for all of them, and another one for each time an id comes again.
  */
 export function learnPeople(
   sessionId: string,
@@ -117,7 +120,7 @@ export function learnPeople(
       ({ name, pushName, verifiedName }) =>
         name !== undefined || pushName !== undefined || verifiedName !== undefined,
     )
-    return [INSERT, ...(hasPair ? LINK : []), ...(hasNames ? [NAMES] : [])].map(text => ({
+    return [INSERT, ...(hasPair ? LINK : []), ...(hasNames ? NAMES : [])].map(text => ({
       sql: text,
       args: [sessionId, json],
     }))

@@ -15,6 +15,26 @@ CREATE TABLE `api_keys` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `api_keys_key_hash_unique` ON `api_keys` (`key_hash`);--> statement-breakpoint
+CREATE TABLE `audit` (
+	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`action` text NOT NULL,
+	`severity` text NOT NULL,
+	`actor` text NOT NULL,
+	`subject` text,
+	`api_key_id` text,
+	`api_key_name` text,
+	`session_id` text,
+	`ip_address` text,
+	`user_agent` text,
+	`method` text,
+	`path` text,
+	`status_code` integer,
+	`metadata` text,
+	`error_message` text,
+	`created_at` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX `audit_by_session` ON `audit` (`session_id`);--> statement-breakpoint
 CREATE TABLE `auth_keys` (
 	`session_id` text NOT NULL,
 	`type` text NOT NULL,
@@ -24,6 +44,28 @@ CREATE TABLE `auth_keys` (
 	FOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade
 );
 --> statement-breakpoint
+CREATE TABLE `automation_replies` (
+	`rule_id` text NOT NULL,
+	`chat_id` text NOT NULL,
+	`replied_at` integer NOT NULL,
+	PRIMARY KEY(`rule_id`, `chat_id`),
+	FOREIGN KEY (`rule_id`) REFERENCES `automation_rules`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE TABLE `automation_rules` (
+	`id` text PRIMARY KEY NOT NULL,
+	`session_id` text NOT NULL,
+	`name` text NOT NULL,
+	`enabled` integer NOT NULL,
+	`conditions` text,
+	`reply_text` text NOT NULL,
+	`cooldown_seconds` integer NOT NULL,
+	`created_at` integer NOT NULL,
+	`updated_at` integer NOT NULL,
+	FOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE INDEX `automation_rules_by_session` ON `automation_rules` (`session_id`,`created_at`);--> statement-breakpoint
 CREATE TABLE `chats` (
 	`session_id` text NOT NULL,
 	`peer` text NOT NULL,
@@ -204,6 +246,45 @@ CREATE TABLE `ingress_events` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `ingress_events_identity` ON `ingress_events` (`plugin_id`,`instance_id`,`route`,`delivery_id`);--> statement-breakpoint
 CREATE INDEX `ingress_events_by_state` ON `ingress_events` (`state`,`finished_at`);--> statement-breakpoint
+CREATE TABLE `message_changes` (
+	`id` text PRIMARY KEY NOT NULL,
+	`session_id` text NOT NULL,
+	`wa_message_id` text NOT NULL,
+	`chat_id` text NOT NULL,
+	`sender_id` text NOT NULL,
+	`phone_id` text,
+	`lid_id` text,
+	`target_id` text NOT NULL,
+	`kind` text NOT NULL,
+	`value` text NOT NULL,
+	`proto_sealed` blob,
+	`is_open` integer DEFAULT false NOT NULL,
+	`at` integer NOT NULL,
+	`created_at` integer NOT NULL,
+	FOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `message_changes_identity` ON `message_changes` (`session_id`,`chat_id`,`sender_id`,`wa_message_id`);--> statement-breakpoint
+CREATE INDEX `message_changes_by_target` ON `message_changes` (`session_id`,`target_id`);--> statement-breakpoint
+CREATE INDEX `message_changes_open` ON `message_changes` (`session_id`) WHERE is_open = 1;--> statement-breakpoint
+CREATE TABLE `message_media` (
+	`message_id` text PRIMARY KEY NOT NULL,
+	`session_id` text NOT NULL,
+	`hash` text,
+	`mimetype` text NOT NULL,
+	`filename` text,
+	`bytes` integer,
+	`state` text NOT NULL,
+	`attempts` integer DEFAULT 0 NOT NULL,
+	`next_at` integer NOT NULL,
+	`error` text,
+	`created_at` integer NOT NULL,
+	`stored_at` integer,
+	FOREIGN KEY (`message_id`) REFERENCES `messages`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE INDEX `message_media_waiting` ON `message_media` (`next_at`) WHERE state = 'waiting';--> statement-breakpoint
+CREATE INDEX `message_media_by_hash` ON `message_media` (`hash`);--> statement-breakpoint
 CREATE TABLE `messages` (
 	`id` text PRIMARY KEY NOT NULL,
 	`session_id` text NOT NULL,
@@ -288,9 +369,58 @@ CREATE TABLE `plugins` (
 	`installed_at` integer NOT NULL,
 	`updated_at` integer NOT NULL,
 	`loaded_at` integer,
-	`enabled_at` integer
+	`enabled_at` integer,
+	`grants` text,
+	`runtime` text,
+	`crashes` text DEFAULT '[]' NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE `send_batches` (
+	`id` text PRIMARY KEY NOT NULL,
+	`session_id` text NOT NULL,
+	`batch_id` text NOT NULL,
+	`status` text NOT NULL,
+	`delay_ms` integer NOT NULL,
+	`randomize` integer NOT NULL,
+	`stop_on_error` integer NOT NULL,
+	`created_at` integer NOT NULL,
+	`started_at` integer,
+	`completed_at` integer,
+	FOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `send_batches_by_name` ON `send_batches` (`session_id`,`batch_id`);--> statement-breakpoint
+CREATE INDEX `send_batches_open` ON `send_batches` (`status`) WHERE completed_at IS NULL;--> statement-breakpoint
+CREATE TABLE `send_jobs` (
+	`id` text PRIMARY KEY NOT NULL,
+	`session_id` text NOT NULL,
+	`origin` text NOT NULL,
+	`batch` text,
+	`position` integer DEFAULT 0 NOT NULL,
+	`chat_id` text NOT NULL,
+	`type` text NOT NULL,
+	`input` text,
+	`send_at` integer NOT NULL,
+	`due_at` integer,
+	`state` text NOT NULL,
+	`attempts` integer DEFAULT 0 NOT NULL,
+	`claimed_at` integer,
+	`wa_message_id` text,
+	`error_code` text,
+	`error` text,
+	`client_key` text,
+	`client_hash` text,
+	`created_at` integer NOT NULL,
+	`settled_at` integer,
+	FOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade,
+	FOREIGN KEY (`batch`) REFERENCES `send_batches`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE INDEX `send_jobs_due` ON `send_jobs` (`session_id`,`due_at`) WHERE due_at IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `send_jobs_by_batch` ON `send_jobs` (`batch`,`position`);--> statement-breakpoint
+CREATE INDEX `send_jobs_by_session` ON `send_jobs` (`session_id`,`origin`,`created_at`);--> statement-breakpoint
+CREATE INDEX `send_jobs_settled` ON `send_jobs` (`settled_at`) WHERE settled_at IS NOT NULL;--> statement-breakpoint
+CREATE UNIQUE INDEX `send_jobs_by_key` ON `send_jobs` (`session_id`,`client_key`);--> statement-breakpoint
 CREATE TABLE `session_proxies` (
 	`session_id` text PRIMARY KEY NOT NULL,
 	`type` text NOT NULL,
@@ -314,11 +444,25 @@ CREATE TABLE `sessions` (
 	`restriction` text,
 	`config` text,
 	`engine_loaded` integer DEFAULT false NOT NULL,
+	`groups_listed_at` integer,
 	`created_at` integer NOT NULL,
 	`updated_at` integer NOT NULL
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `sessions_name_unique` ON `sessions` (`name`);--> statement-breakpoint
+CREATE TABLE `templates` (
+	`id` text PRIMARY KEY NOT NULL,
+	`session_id` text NOT NULL,
+	`name` text NOT NULL,
+	`body` text NOT NULL,
+	`header` text,
+	`footer` text,
+	`created_at` integer NOT NULL,
+	`updated_at` integer NOT NULL,
+	FOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `templates_by_name` ON `templates` (`session_id`,`name`);--> statement-breakpoint
 CREATE TABLE `webhooks` (
 	`id` text PRIMARY KEY NOT NULL,
 	`session_id` text NOT NULL,
