@@ -13,6 +13,8 @@ import {
 } from '../../src/db/auth-keys.ts'
 import type { Db, Statement } from '../../src/db/db.ts'
 import { deleteJournal } from '../../src/db/decrypt-journal.ts'
+import { forgetGroups } from '../../src/db/directory/groups.ts'
+import type { Fault } from '../fault.ts'
 import type { Sealer } from '../store/sealer.ts'
 import type { WriteQueue } from '../store/write-queue.ts'
 import { type AddressBook, createAddressBook } from './people.ts'
@@ -51,8 +53,9 @@ export async function loadAuthStore(deps: {
   sealer: Sealer
   sessionId: string
   wasPaired: boolean
+  fault?: Fault | undefined
 }): Promise<AuthStore> {
-  const { db, queue, sealer, sessionId, wasPaired } = deps
+  const { db, queue, sealer, sessionId, wasPaired, fault = () => {} } = deps
   const contextOf = (type: string, keyId: string) => sealContext(sessionId, type, keyId)
   const memory = new Map<string, Map<string, unknown>>()
   const typed = (type: string) => {
@@ -74,6 +77,8 @@ export async function loadAuthStore(deps: {
   if (stored === undefined && (rows.length > 0 || wasPaired)) throw unreadable('they are missing')
   if (stored !== undefined && !v.is(Creds, stored)) throw unreadable('they are incomplete')
   const creds = (stored ?? initAuthCreds()) as AuthenticationCreds
+  // A pairing code that nobody has typed leaves a name without an account: WhatsApp would not know the device.
+  if (!creds.account) delete creds.me
 
   let isClosed = false
   const write = (type: string, keyId: string, value: unknown): Statement & { key: string } => {
@@ -112,7 +117,9 @@ export async function loadAuthStore(deps: {
     state: { creds, keys },
     book: createAddressBook(key => memory.get('lid-mapping')?.get(key)),
     saveCreds() {
-      if (!isClosed) queue.put([write(CREDS, '', creds)])
+      if (isClosed) return
+      queue.put([write(CREDS, '', creds)])
+      fault('credentials.save')
     },
     close() {
       isClosed = true
@@ -130,10 +137,11 @@ export const revocation = (sealer: Sealer, sessionId: string): Statement =>
     valueSealed: sealer.seal(Buffer.from('{}'), sealContext(sessionId, REVOKED, '')),
   })
 
-/** Gives the identity up, and with it what it has read: the next link is another device. */
+/** Gives the identity up, and with it what it has read and which groups it is in: the next link is another device. */
 export const forgetting = (db: Db, sessionId: string): Statement[] => [
   deleteAuthKeys(db, sessionId),
   deleteJournal(db, sessionId),
+  ...forgetGroups(sessionId),
 ]
 
 /** Baileys wants this type as a message object; all others are plain values. */

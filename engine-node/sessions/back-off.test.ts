@@ -27,7 +27,7 @@ describe('back-off', () => {
   })
 
   it('takes the first wait that the session is configured with', () => {
-    expect(Math.round(createBackOff({ random: () => 0.999999, firstMs: 5_000 }).next() / 1000)).toBe(5)
+    expect(Math.round(createBackOff({ random: () => 0.999999, firstMs: () => 5_000 }).next() / 1000)).toBe(5)
   })
 
   it('stays a number after years of tries', () => {

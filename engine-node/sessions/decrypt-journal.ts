@@ -1,22 +1,29 @@
 // Remembers what each ciphertext said, since it can be decrypted only once: when WhatsApp delivers it again, after a crash
 // or a lost receipt, the journal answers.
 import { createHash } from 'node:crypto'
-import type { SocketConfig } from 'baileys'
+import type { BinaryNode, SocketConfig, WAMessage } from 'baileys'
 import type { Db } from '../../src/db/db.ts'
 import {
   insertJournalEntry,
   journalEntry,
   journalHashes,
+  journalOrphans,
   pruneJournal,
   touchJournalEntry,
 } from '../../src/db/decrypt-journal.ts'
 import type { Clock } from '../clock.ts'
+import type { Fault } from '../fault.ts'
 import type { Sealer } from '../store/sealer.ts'
 import type { WriteQueue } from '../store/write-queue.ts'
+import { packEntry, toWAMessage, unpackEntry } from './journal-entry.ts'
 
 type MakeRepository = SocketConfig['makeSignalRepository']
 
 export interface DecryptJournal {
+  /** To be called with each stanza of a message before Baileys sees it: what is decrypted is kept with its attributes. */
+  sees(stanza: BinaryNode): void
+  /** What a crash kept from becoming messages, and other things that were decrypted, as Baileys would have told of them. */
+  orphans(me: { id: string; lid: string }): Promise<WAMessage[]>
   /** The repository that Baileys decrypts with, with the journal before and behind it. */
   wrap(make: MakeRepository): MakeRepository
   /**
@@ -44,14 +51,17 @@ export async function loadDecryptJournal(deps: {
   sealer: Sealer
   clock: Clock
   sessionId: string
+  fault?: Fault | undefined
 }): Promise<DecryptJournal> {
-  const { db, queue, sealer, clock, sessionId } = deps
+  const { db, queue, sealer, clock, sessionId, fault = () => {} } = deps
   const known = new Map((await journalHashes(db, sessionId)).map(({ hash, createdAt }) => [hash, createdAt]))
   const recent = new Map<string, Uint8Array>()
+  /** By the very bytes that Baileys hands to decryption. */
+  const stanzas = new WeakMap<Uint8Array, BinaryNode['attrs']>()
   const contextOf = (hash: string) => `${sessionId}/journal/${hash}`
   let isClosed = false
 
-  function keep(hash: string, plaintext: Uint8Array) {
+  function keep(hash: string, ciphertext: Uint8Array, plaintext: Uint8Array) {
     const now = clock.now()
     known.set(hash, now)
     recent.set(hash, plaintext)
@@ -59,15 +69,18 @@ export async function loadDecryptJournal(deps: {
       if (recent.size <= MAX_RECENT) break
       recent.delete(oldest)
     }
-    const plaintextSealed = sealer.seal(plaintext, contextOf(hash))
-    queue.put([insertJournalEntry(sessionId, { hash, plaintextSealed, createdAt: now })])
+    const attrs = stanzas.get(ciphertext) ?? null
+    const entrySealed = sealer.seal(packEntry({ attrs, plaintext }), contextOf(hash))
+    const waMessageId = attrs?.id ?? ''
+    queue.put([insertJournalEntry(sessionId, { hash, waMessageId, entrySealed, createdAt: now })])
+    fault('inbound.after-decrypt')
   }
 
   async function remembered(hash: string): Promise<Uint8Array | null> {
     if (!known.has(hash)) return null
     const kept = recent.get(hash)
     const sealed = kept ? null : await journalEntry(db, sessionId, hash)
-    const plaintext = kept ?? (sealed && sealer.open(sealed, contextOf(hash)))
+    const plaintext = kept ?? (sealed && unpackEntry(sealer.open(sealed, contextOf(hash))).plaintext)
     if (!plaintext) return null
     const now = clock.now()
     // Last again in the map, which is in order of age.
@@ -79,17 +92,31 @@ export async function loadDecryptJournal(deps: {
 
   function journalled<A>(decrypt: (arg: A) => Promise<Uint8Array>, ciphertextOf: (arg: A) => Uint8Array) {
     return async (arg: A): Promise<Uint8Array> => {
-      const hash = createHash('sha256').update(ciphertextOf(arg)).digest('base64')
+      const ciphertext = ciphertextOf(arg)
+      const hash = createHash('sha256').update(ciphertext).digest('base64')
       const before = await remembered(hash)
       if (before) return before
       const plaintext = await decrypt(arg)
       // Queued behind the ratchet step of the same decryption and in the same turn, so both are in one commit.
-      if (!isClosed) keep(hash, plaintext)
+      if (!isClosed) keep(hash, ciphertext, plaintext)
       return plaintext
     }
   }
 
   return {
+    sees({ attrs, content }) {
+      if (!Array.isArray(content)) return
+      for (const part of content)
+        if (part.tag === 'enc' && part.content instanceof Uint8Array) stanzas.set(part.content, attrs)
+    },
+    async orphans(me) {
+      const found = await journalOrphans(db, sessionId)
+      return found
+        .map(({ hash, entrySealed }) =>
+          toWAMessage(unpackEntry(sealer.open(entrySealed, contextOf(hash))), me),
+        )
+        .filter(message => message !== null)
+    },
     wrap: make => (auth, logger, lookUp) => {
       const repository = make(auth, logger, lookUp)
       return {

@@ -1,6 +1,7 @@
 // The two ways to write an address: Baileys' jids, and the neutral ids of the API (REST spec 0.8). Knows spelling only; who
 // is behind an address is people.ts's business.
-import type { ChatKind } from '../../src/contract/message.ts'
+
+export { chatKind, isLidId, isPhoneId, STATUS_CHAT, userOf } from '../../src/contract/chat-id.ts'
 
 /** Servers whose neutral name differs from WhatsApp's. Hosted devices belong to the same person as the others. */
 const neutralServers: Record<string, string> = {
@@ -8,16 +9,6 @@ const neutralServers: Record<string, string> = {
   hosted: 'c.us',
   'hosted.lid': 'lid',
 }
-
-const kinds: Record<string, ChatKind> = {
-  'c.us': 'individual',
-  lid: 'individual',
-  'g.us': 'group',
-  newsletter: 'channel',
-  broadcast: 'broadcast',
-}
-
-export const STATUS_CHAT = 'status@broadcast'
 
 function split(id: string): { user: string; server: string } {
   const at = id.lastIndexOf('@')
@@ -41,14 +32,3 @@ export function toJid(id: string): string {
   const { user, server } = split(toNeutral(id))
   return `${user}@${server === 'c.us' ? 's.whatsapp.net' : server}`
 }
-
-/** The kind of chat that a neutral id names. */
-export function chatKind(id: string): ChatKind {
-  return id === STATUS_CHAT ? 'status' : (kinds[split(id).server] ?? 'unknown')
-}
-
-export const isPhoneId = (id: string): boolean => id.endsWith('@c.us')
-export const isLidId = (id: string): boolean => id.endsWith('@lid')
-
-/** What stands before the `@`: the phone number, for a phone id. */
-export const userOf = (id: string): string => split(id).user

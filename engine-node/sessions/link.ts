@@ -1,93 +1,92 @@
 // One connection to WhatsApp, from the loading of its keys to its close: the only file that makes a Baileys socket. It is
 // used once; whether another one follows is session.ts's business.
-import makeWASocket, { type BaileysEventMap, DEFAULT_CONNECTION_CONFIG, type WASocket } from 'baileys'
+import makeWASocket, {
+  type BaileysEventMap,
+  type BinaryNode,
+  DEFAULT_CONNECTION_CONFIG,
+  type WAMessage,
+  type WASocket,
+} from 'baileys'
 import { GatewayError } from '../../src/contract/errors.ts'
-import type { Db } from '../../src/db/db.ts'
-import type { Clock } from '../clock.ts'
-import type { Logger } from '../log.ts'
-import type { Sealer } from '../store/sealer.ts'
-import type { WriteQueue } from '../store/write-queue.ts'
+import type { SessionConfig } from '../../src/contract/session.ts'
+import { factsOfMessages } from './account-facts.ts'
+import { createAccountLink } from './account-link.ts'
 import { loadAuthStore } from './auth-store.ts'
+import { quiet } from './baileys-log.ts'
 import { createBoundedCache } from './bounded-cache.ts'
 import { JOURNAL_AGE_MS, loadDecryptJournal } from './decrypt-journal.ts'
 import { createEgressGate, type Sending } from './egress-gate.ts'
-import { type ReceivedMessage, toReceived } from './incoming.ts'
-import { type ComposedMessage, composeText, type OutgoingText, readProto } from './outgoing.ts'
-import { type AddressBook, bothIds, type PersonIds } from './people.ts'
+import { createHistorySync } from './history-sync.ts'
+import { toReceived, toUndecrypted } from './incoming.ts'
+import { toChange } from './incoming-change.ts'
+import { toNeutral } from './jid.ts'
+import type { Identity, Link, LinkDeps, LinkEvents } from './link-port.ts'
+import { ping, removeDevice } from './link-stanzas.ts'
+import { createLiveness } from './liveness.ts'
+import { createMessageLink } from './message-link.ts'
+import { toNumberCheck } from './number-check.ts'
+import { compose, readProto } from './outgoing.ts'
+import { outsideOf } from './outgoing-content.ts'
+import { bothIds, preferredId } from './people.ts'
 import { ackOf, receiptsOf, type StatusUpdate, statusesOf } from './receipts.ts'
+import { restrictionOf } from './restriction.ts'
+import { oneAtATime } from './signal-repository.ts'
 import { sentContent } from './stored-proto.ts'
+import { answered, lostConnection, statusCodeOf } from './whatsapp-answer.ts'
 
-export interface Identity extends PersonIds {
-  pushName: string | null
-}
-
-/** What a link tells, in the turn in which Baileys knew it. Nothing comes after `closed`. */
-export interface LinkEvents {
-  /** A code to scan, each some seconds after the other. */
-  qr(text: string): void
-  /** The phone has accepted this device. WhatsApp restarts the connection next. */
-  paired(identity: Identity): void
-  ready(identity: Identity): void
-  /** Messages, before their receipts leave: what is queued for the database here is durable before WhatsApp hears of it. */
-  received(messages: ReceivedMessage[]): void
-  status(updates: StatusUpdate[]): void
-  closed(code: number | undefined): void
-}
-
-export interface Link {
-  /** Null until the phone has accepted this device. */
-  identity(): Identity | null
-  readonly book: AddressBook
-  /** Gives a text its id and bytes. Nothing leaves. */
-  compose(input: OutgoingText): ComposedMessage
-  /** Sends it. Rejects with `transport_failed`, and `certain` where it is known that nothing left. */
-  transmit(message: ComposedMessage): Promise<void>
-  /** Has WhatsApp remove this device. Rejects with `session_logout_incomplete` unless that is confirmed. */
-  logout(): Promise<void>
-  /** Lets out what is durable, then closes in order. */
-  end(): Promise<void>
-  /** Closes at once; what waits is dropped. */
-  kill(): void
-}
-
-export interface LinkDeps {
-  db: Db
-  queue: WriteQueue
-  sealer: Sealer
-  clock: Clock
-  log: Logger
-  url: string
-}
+export type { Identity, Link, LinkDeps, LinkEvents } from './link-port.ts'
 
 /** How long a close may take before the connection is cut: a peer that is gone answers no close frame. */
 const CLOSE_WAIT_MS = 2_000
 const LOGOUT_WAIT_MS = 10_000
 const PRUNE_EVERY_MS = JOURNAL_AGE_MS / 4
 
-/** Fields of Baileys' log lines that carry keys. */
-const SECRETS = [
-  '*.privKey',
-  '*.private',
-  'creds',
-  'node',
-  '*.noiseKey',
-  '*.signedIdentityKey',
-  '*.advSecretKey',
-]
+/** What Baileys says when the connection, and not the message, was at fault: closed, lost, unanswered. */
+const OF_THE_CONNECTION: ReadonlySet<number | undefined> = new Set([408, 428])
 
 /**
  * Loads a session's keys and connects. Rejects with `credentials_unreadable`, and with the driver's error when the
  * database cannot be read.
  */
 export async function openLink(
-  deps: LinkDeps & { sessionId: string; wasPaired: boolean },
+  deps: LinkDeps & { sessionId: string; wasPaired: boolean; config: () => SessionConfig | null },
   events: LinkEvents,
 ): Promise<Link> {
   const { db, queue, sealer, clock, sessionId } = deps
   const store = await loadAuthStore(deps)
   const journal = await loadDecryptJournal(deps)
+  const { creds } = store.state
+  const identity = (): Identity | null =>
+    // Asking for a pairing code names the account before the phone has agreed; `account` is the phone's word.
+    creds.me && creds.account
+      ? { ...bothIds(store.book, creds.me.id, creds.me.lid), pushName: creds.me.name ?? null }
+      : null
+
+  const me = () => identity() ?? { phoneId: null, lidId: null }
+  const receiver = () => ({ me: me(), book: store.book })
+
+  function heard(given: WAMessage[]) {
+    const to = receiver()
+    const received = given.map(message => toReceived(message, to)).filter(each => each !== null)
+    const missed = given.map(message => toUndecrypted(message, to)).filter(each => each !== null)
+    const changes = given.map(message => toChange(message, to)).filter(each => each !== null)
+    if (received.length > 0) {
+      deps.account.hear(sessionId, factsOfMessages(received))
+      events.received(received)
+    }
+    if (missed.length > 0) events.missed(missed)
+    if (changes.length > 0) events.changed(changes)
+  }
+
+  // What was decrypted before a crash and is no message yet becomes one now, whether or not WhatsApp delivers it again.
+  if (creds.me) heard(await journal.orphans({ id: creds.me.id, lid: creds.me.lid ?? '' }))
+
   const cache = (max: number, minutes: number) =>
     createBoundedCache({ max, ttlMs: minutes * 60_000, now: clock.now })
+  const userDevicesCache = cache(10_000, 5)
+  const proxy = (await deps.proxyOf?.(sessionId)) ?? null
+  // The same dispatcher in the types of another release.
+  const fetchOptions = (proxy ? { dispatcher: proxy.dispatcher } : {}) as unknown as RequestInit
   const sock = makeWASocket({
     auth: store.state,
     logger: quiet(deps.log, sessionId),
@@ -96,29 +95,65 @@ export async function openLink(
     markOnlineOnConnect: false,
     // The recent history is still taken: it brings the pairs of phone and lid.
     syncFullHistory: false,
-    makeSignalRepository: journal.wrap(DEFAULT_CONNECTION_CONFIG.makeSignalRepository),
-    getMessage: async ({ id }) => (id ? sentContent({ db, sealer, sessionId }, id) : undefined),
+    makeSignalRepository: journal.wrap(
+      oneAtATime(DEFAULT_CONNECTION_CONFIG.makeSignalRepository, store.state.keys),
+    ),
+    // All that comes waits while a message is asked for again; a hundred unreadable ones would make the session deaf.
+    retryRequestDelayMs: 0,
+    cachedGroupMetadata: jid => account.groupMetadata(jid),
+    getMessage: async ({ id }) => (id ? sentContent({ db, sealer, clock, sessionId }, id) : undefined),
     // The key store answers from memory and cannot fail; durability is the gate's business.
     transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 0 },
     msgRetryCounterCache: cache(10_000, 60),
-    userDevicesCache: cache(10_000, 5),
+    userDevicesCache,
     callOfferCache: cache(1_000, 5),
     placeholderResendCache: cache(1_000, 60),
     mediaCache: cache(100, 60),
+    ...(deps.uploadAgent && { fetchAgent: deps.uploadAgent }),
+    ...(proxy && {
+      agent: proxy.socketAgent(deps.url),
+      fetchAgent: proxy.agent,
+    }),
+    options: fetchOptions,
   })
-  const { creds } = store.state
+  const account = createAccountLink({
+    ...deps,
+    sock,
+    book: store.book,
+    now: clock.now,
+    me,
+    maySync: () => creds.myAppStateKeyId !== undefined,
+    autoRejectCalls: () => deps.config()?.autoRejectCalls === true,
+    isOpen: () => !isClosed,
+  })
+  const past = createHistorySync({
+    ...deps,
+    receiver,
+    options: fetchOptions,
+    isOpen: () => !isClosed,
+  })
   const wire = rawSocket(sock)
   const gate = createEgressGate({ socket: wire, queue })
+  const liveness = createLiveness({
+    clock,
+    probe: timeoutMs => sock.query(ping, timeoutMs).then(answer => answer !== undefined),
+    isBuffering: () => sock.ev.isBuffering(),
+    flush: () => void sock.ev.flush(),
+    onDeaf() {
+      deps.log.warn({ sessionId }, 'WhatsApp has fallen silent, the connection is replaced')
+      wire.terminate()
+      void sock.end(lostConnection())
+    },
+  })
+  sock.ws.on('frame', () => liveness.heard())
   let isClosed = false
   let undoTimer = () => {}
-
-  const identity = (): Identity | null =>
-    creds.me ? { ...bothIds(store.book, creds.me.id, creds.me.lid), pushName: creds.me.name ?? null } : null
 
   /** From here on the memory of this connection counts for nothing; the next one starts from the database. */
   function shut() {
     isClosed = true
     undoTimer()
+    liveness.stop()
     gate.close()
     store.close()
     journal.close()
@@ -132,40 +167,48 @@ export async function openLink(
   }
 
   const handlers: { [E in keyof BaileysEventMap]?: (data: BaileysEventMap[E]) => void } = {
-    'messages.upsert': ({ messages }) => {
-      const receiver = { me: identity() ?? { phoneId: null, lidId: null }, book: store.book }
-      const received = messages
-        .map(message => toReceived(message, receiver))
-        .filter(message => message !== null)
-      if (received.length > 0) events.received(received)
+    'messages.upsert'({ messages }) {
+      past.sees(messages)
+      heard(messages)
     },
+    'messaging-history.set': data => past.holds(data),
     'messages.update': updates => tell(statusesOf(updates)),
     'message-receipt.update': receipts => tell(receiptsOf(receipts)),
   }
   const tell = (updates: StatusUpdate[]) => {
-    if (updates.length > 0) events.status(updates)
+    if (updates.length === 0) return
+    const chatOf = (jid: string) => preferredId(bothIds(store.book, jid)) ?? toNeutral(jid)
+    events.status(updates.map(update => ({ ...update, chat: chatOf(update.chat) })))
   }
 
   // Heard where Baileys says it and not where it tells it: between the two lies a buffer that holds messages back for up
   // to 30 s while their receipts leave, and that is thrown away when the connection ends.
   const emit = sock.ev.emit.bind(sock.ev)
   sock.ev.emit = (event, data) => {
-    if (!isClosed) handlers[event]?.(data)
+    if (!isClosed) {
+      handlers[event]?.(data)
+      account.hear(event, data)
+    }
     return emit(event, data)
   }
+  sock.ws.prependListener('CB:message', (stanza: BinaryNode) => journal.sees(stanza))
   sock.ws.on('CB:ack,class:message', node => {
     if (!isClosed) tell(ackOf(node))
   })
   // Baileys' own listener came first, so `creds` holds the update already.
   sock.ev.on('creds.update', store.saveCreds)
-  sock.ev.on('connection.update', ({ connection, qr, isNewLogin, lastDisconnect }) => {
+  sock.ev.on('connection.update', ({ connection, qr, isNewLogin, lastDisconnect, reachoutTimeLock }) => {
     const me = identity()
     if (isClosed) return
+    if (reachoutTimeLock) events.restricted(restrictionOf(reachoutTimeLock))
     if (qr) events.qr(qr)
     if (isNewLogin && me) events.paired(me)
     if (connection === 'open' && me) {
       pruneLater(JOURNAL_AGE_MS)
+      liveness.start()
       events.ready(me)
+      account.ready().catch(err => deps.log.warn({ err, sessionId }, 'the groups could not be fetched'))
+      past.resume().catch(err => deps.log.warn({ err, sessionId }, 'old history could not be taken up'))
     }
     if (connection === 'close') {
       shut()
@@ -176,22 +219,43 @@ export async function openLink(
   return {
     identity,
     book: store.book,
+    account,
+    messages: createMessageLink({
+      sock,
+      clock,
+      isClosed: () => isClosed,
+      maySync: () => creds.myAppStateKeyId !== undefined,
+    }),
     compose(input) {
       if (!creds.me) throw new GatewayError('session_not_ready', 'The session has no account yet')
-      return composeText(input, { meJid: creds.me.id, now: clock.now() })
+      return compose(input, { meJid: creds.me.id, now: clock.now() })
     },
-    async transmit({ waMessageId, proto }) {
+    async transmit({ waMessageId, proto }, { refreshDevices = false } = {}) {
       const { key, message } = readProto(proto)
+      if (refreshDevices) userDevicesCache.flushAll()
+      const lost = (cause?: unknown) =>
+        new GatewayError('session_not_ready', 'The connection ended while the message was sent', { cause })
       try {
-        await sock.relayMessage(key.remoteJid ?? '', message ?? {}, { messageId: waMessageId })
+        await sock.relayMessage(key.remoteJid ?? '', message ?? {}, {
+          messageId: waMessageId,
+          ...outsideOf(message ?? {}),
+        })
       } catch (cause) {
+        if (isClosed || OF_THE_CONNECTION.has(statusCodeOf(cause))) throw lost(cause)
         throw new GatewayError('transport_failed', 'The message could not be sent', { cause, certain: true })
       }
-      if (isClosed)
-        throw new GatewayError('transport_failed', 'The connection ended while the message was sent', {
-          certain: false,
-        })
+      if (isClosed) throw lost()
     },
+    async checkNumber(digits) {
+      const answer = await sock.onWhatsApp(`${digits}@s.whatsapp.net`).catch((cause: unknown) => {
+        throw new GatewayError('whatsapp_unanswered', 'WhatsApp did not answer whether the number exists', {
+          cause,
+        })
+      })
+      return toNumberCheck(digits, answer)
+    },
+    health: () => liveness.health(),
+    pairingCode: phoneNumber => answered('the pairing code', sock.requestPairingCode(phoneNumber)),
     async logout() {
       const gone = new Promise<number | undefined>(resolve => {
         sock.ev.on('connection.update', ({ connection, lastDisconnect }) => {
@@ -228,27 +292,6 @@ export async function openLink(
   }
 }
 
-/** Below `warn` Baileys logs what it encrypts, and with which keys. */
-const quiet = (log: Logger, sessionId: string) =>
-  log.child(
-    { sessionId, part: 'baileys' },
-    { level: log.isLevelEnabled('warn') ? 'warn' : log.level, redact: SECRETS },
-  )
-
 /** The WebSocket under Baileys' client: made in its constructor, and private in its types only. */
 const rawSocket = (sock: WASocket) =>
   (sock.ws as unknown as { socket: Sending & { terminate(): void } }).socket
-
-/** Baileys' errors carry their code as Boom does. */
-function statusCodeOf(error: unknown): number | undefined {
-  if (typeof error !== 'object' || error === null || !('output' in error)) return undefined
-  const { output } = error
-  if (typeof output !== 'object' || output === null || !('statusCode' in output)) return undefined
-  return typeof output.statusCode === 'number' ? output.statusCode : undefined
-}
-
-const removeDevice = (jid: string) => ({
-  tag: 'iq',
-  attrs: { to: 's.whatsapp.net', type: 'set', xmlns: 'md' },
-  content: [{ tag: 'remove-companion-device', attrs: { jid, reason: 'user_initiated' } }],
-})

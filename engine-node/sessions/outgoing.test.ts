@@ -1,7 +1,11 @@
 import { proto } from 'baileys'
 import { describe, expect, it } from 'vitest'
-import { composeText, readProto } from './outgoing.ts'
+import { compose, readProto } from './outgoing.ts'
 
+const composeText = (
+  { text, ...rest }: { chatId: string; text: string; mentions?: string[]; quoted?: Uint8Array },
+  given: typeof by,
+) => compose({ ...rest, content: { kind: 'text', text } }, given)
 const by = { meJid: '15550000001:3@s.whatsapp.net', now: 1_700_000_000_500 }
 
 describe('outgoing', () => {

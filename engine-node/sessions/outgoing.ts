@@ -2,14 +2,18 @@
 // is Baileys' to make.
 import { generateMessageIDV2, generateWAMessageFromContent, proto, type WAMessage } from 'baileys'
 import { toJid } from './jid.ts'
+import { type OutgoingContent, toContent } from './outgoing-content.ts'
 
-export interface OutgoingText {
+export interface OutgoingMessage {
   /** Neutral id. */
   chatId: string
-  text: string
+  content: OutgoingContent
+  /** Neutral ids. */
   mentions?: readonly string[] | undefined
   /** Protobuf of the quoted message, as its row has it. */
   quoted?: Uint8Array | undefined
+  /** Seconds after which it disappears, where the chat says so. */
+  expiration?: number | undefined
 }
 
 /** A message that has its id and its bytes, and has not left: what is stored is what goes out, also on a second try. */
@@ -20,28 +24,16 @@ export interface ComposedMessage {
   proto: Uint8Array
 }
 
-/**
- * Composes a text. There is no link preview: making one would fetch an address that a stranger chose. `meJid` is the
- * account as Baileys writes it.
- */
-export function composeText(input: OutgoingText, by: { meJid: string; now: number }): ComposedMessage {
-  const mentionedJid = (input.mentions ?? []).map(toJid)
+/** Composes a message. Nothing is fetched for it. `meJid` is the account as Baileys writes it. */
+export function compose(input: OutgoingMessage, by: { meJid: string; now: number }): ComposedMessage {
   const quoted = input.quoted && readProto(input.quoted)
-  const info = generateWAMessageFromContent(
-    toJid(input.chatId),
-    {
-      extendedTextMessage: {
-        text: input.text,
-        ...(mentionedJid.length > 0 && { contextInfo: { mentionedJid } }),
-      },
-    },
-    {
-      userJid: by.meJid,
-      timestamp: new Date(by.now),
-      messageId: generateMessageIDV2(by.meJid),
-      ...(quoted && { quoted }),
-    },
-  )
+  const info = generateWAMessageFromContent(toJid(input.chatId), toContent(input.content, input.mentions), {
+    userJid: by.meJid,
+    timestamp: new Date(by.now),
+    messageId: generateMessageIDV2(by.meJid),
+    ...(quoted && { quoted }),
+    ...(input.expiration && !isChange(input.content) && { ephemeralExpiration: input.expiration }),
+  })
   const { id, remoteJid } = info.key
   if (!id || !remoteJid) throw new TypeError('Baileys composed a message without an id')
   return {
@@ -52,6 +44,10 @@ export function composeText(input: OutgoingText, by: { meJid: string; now: numbe
     ).finish(),
   }
 }
+
+/** These go with the message that they change. */
+const isChange = ({ kind }: OutgoingContent) =>
+  kind === 'reaction' || kind === 'edit' || kind === 'revoke' || kind === 'pin'
 
 /** A stored protobuf as Baileys takes it, to relay or to quote. */
 export function readProto(bytes: Uint8Array): WAMessage {

@@ -2,7 +2,8 @@ import { proto } from 'baileys'
 import { describe, expect, it } from 'vitest'
 import { ackOf, receiptsOf, statusesOf } from './receipts.ts'
 
-const key = { id: 'A1', fromMe: true, remoteJid: '1@s.whatsapp.net' }
+const chat = '1@s.whatsapp.net'
+const key = { id: 'A1', fromMe: true, remoteJid: chat }
 
 describe('receipts', () => {
   it.each([
@@ -11,7 +12,7 @@ describe('receipts', () => {
     ['PLAYED', 'read'],
   ] as const)('reads %s as %s', (name, status) => {
     const update = { status: proto.WebMessageInfo.Status[name] }
-    expect(statusesOf([{ key, update }])).toEqual([{ waMessageId: 'A1', status }])
+    expect(statusesOf([{ key, update }])).toEqual([{ waMessageId: 'A1', chat, status }])
   })
 
   it('leaves out what is not of own messages or not a receipt', () => {
@@ -23,17 +24,18 @@ describe('receipts', () => {
 
   it('reads the receipts of group members', () => {
     expect(receiptsOf([{ key, receipt: { userJid: '2', receiptTimestamp: 1 } }])).toEqual([
-      { waMessageId: 'A1', status: 'delivered' },
+      { waMessageId: 'A1', chat, status: 'delivered' },
     ])
     expect(receiptsOf([{ key, receipt: { userJid: '2', readTimestamp: 1 } }])).toEqual([
-      { waMessageId: 'A1', status: 'read' },
+      { waMessageId: 'A1', chat, status: 'read' },
     ])
   })
 
   it('reads acks and nacks', () => {
-    expect(ackOf({ tag: 'ack', attrs: { id: 'A1' } })).toEqual([{ waMessageId: 'A1', status: 'sent' }])
-    expect(ackOf({ tag: 'ack', attrs: { id: 'A1', error: '463' } })).toEqual([
-      { waMessageId: 'A1', status: 'failed', error: '463' },
+    const attrs = { id: 'A1', from: chat }
+    expect(ackOf({ tag: 'ack', attrs })).toEqual([{ waMessageId: 'A1', chat, status: 'sent' }])
+    expect(ackOf({ tag: 'ack', attrs: { ...attrs, error: '463' } })).toEqual([
+      { waMessageId: 'A1', chat, status: 'failed', error: '463' },
     ])
     expect(ackOf({ tag: 'ack', attrs: {} })).toEqual([])
   })

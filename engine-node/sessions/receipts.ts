@@ -4,6 +4,8 @@ import type { MessageStatus } from '../../src/contract/message.ts'
 
 export interface StatusUpdate {
   waMessageId: string
+  /** The chat as Baileys spells it, or as the port outside does. */
+  chat: string
   status: MessageStatus
   /** WhatsApp's code, for a message that it refused. */
   error?: string
@@ -20,7 +22,7 @@ const statuses = new Map<unknown, MessageStatus>([
 export function statusesOf(updates: WAMessageUpdate[]): StatusUpdate[] {
   return updates.flatMap(({ key, update }) => {
     const status = statuses.get(update.status)
-    return key.fromMe && key.id && status ? [{ waMessageId: key.id, status }] : []
+    return key.fromMe && key.id && status ? [{ waMessageId: key.id, chat: key.remoteJid ?? '', status }] : []
   })
 }
 
@@ -28,12 +30,13 @@ export function statusesOf(updates: WAMessageUpdate[]): StatusUpdate[] {
 export function receiptsOf(receipts: MessageUserReceiptUpdate[]): StatusUpdate[] {
   return receipts.flatMap(({ key, receipt }) => {
     const status = receipt.readTimestamp ? 'read' : receipt.receiptTimestamp ? 'delivered' : null
-    return key.fromMe && key.id && status ? [{ waMessageId: key.id, status }] : []
+    return key.fromMe && key.id && status ? [{ waMessageId: key.id, chat: key.remoteJid ?? '', status }] : []
   })
 }
 
 /** The server's answer to a message. Baileys tells of refusals only. */
-export function ackOf({ attrs: { id, error } }: BinaryNode): StatusUpdate[] {
+export function ackOf({ attrs: { id, error, from: chat = '' } }: BinaryNode): StatusUpdate[] {
   if (!id) return []
-  return [error ? { waMessageId: id, status: 'failed', error } : { waMessageId: id, status: 'sent' }]
+  const of = { waMessageId: id, chat }
+  return [error ? { ...of, status: 'failed', error } : { ...of, status: 'sent' }]
 }

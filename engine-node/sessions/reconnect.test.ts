@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import type { SessionConfig } from '../../src/contract/session.ts'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
 import { createReconnect } from './reconnect.ts'
 
 const lost = { code: 428, isPaired: true, heldMs: 0 }
 
-function createOne(config: Parameters<typeof createReconnect>[0]['config'] = null) {
+function createOne(config: SessionConfig | null = null) {
   const clock = createFakeClock()
-  const reconnect = createReconnect({ clock, random: () => 0.999_999, config })
+  const reconnect = createReconnect({ clock, random: () => 0.999_999, config: () => config })
   let tries = 0
   const later = (floorMs?: number) =>
     reconnect.later(() => {
@@ -18,7 +19,7 @@ function createOne(config: Parameters<typeof createReconnect>[0]['config'] = nul
 describe('reconnect', () => {
   it('waits for the back-off and the floor together', () => {
     const { clock, later, tries } = createOne()
-    expect(later(5_000)).toBe(true)
+    expect(later(5_000)).toBe(5_999)
     clock.advance(5_998)
     expect(tries()).toBe(0)
     clock.advance(1)
@@ -34,7 +35,7 @@ describe('reconnect', () => {
     later()
     clock.advance(8_000)
     expect(tries()).toBe(2)
-    expect(later()).toBe(false)
+    expect(later()).toBeNull()
     expect(clock.pending).toBe(0)
   })
 

@@ -7,8 +7,10 @@ import { onDisconnect, type Verdict } from './disconnect.ts'
 export interface Reconnect {
   /** What to do about a connection that ended after `heldMs` of being ready. */
   judge(close: { code: number | undefined; isPaired: boolean; heldMs: number }): Verdict
-  /** Calls `run` after the next wait, at least `floorMs`. False when the operator's limit of tries is reached. */
-  later(run: () => void, floorMs?: number): boolean
+  /** Calls `run` after the next wait, at least `floorMs`. Gives the wait; null when the operator's limit of tries is reached. */
+  later(run: () => void, floorMs?: number): number | null
+  /** Tries since the last stable connection. */
+  readonly attempts: number
   /** Calls the wait off. */
   cancel(): void
 }
@@ -16,12 +18,12 @@ export interface Reconnect {
 export function createReconnect(deps: {
   clock: Clock
   random: () => number
-  /** The session's own settings; null and absent mean the defaults: from a second on, and for ever. */
-  config: SessionConfig | null
+  /** The session's own settings as they are now; null and absent mean the defaults: from a second on, and for ever. */
+  config: () => SessionConfig | null
 }): Reconnect {
   const { clock, random, config } = deps
-  const limit = config?.maxReconnectAttempts ?? Number.POSITIVE_INFINITY
-  const backOff = createBackOff({ random, firstMs: config?.reconnectBaseDelay ?? undefined })
+  const limit = () => config()?.maxReconnectAttempts ?? Number.POSITIVE_INFINITY
+  const backOff = createBackOff({ random, firstMs: () => config()?.reconnectBaseDelay ?? undefined })
   let repeats = new Map<number | undefined, number>()
   let cancel = () => {}
   return {
@@ -37,9 +39,13 @@ export function createReconnect(deps: {
     },
     later(run, floorMs = 0) {
       cancel()
-      if (backOff.attempts >= limit) return false
-      cancel = clock.after(floorMs + backOff.next(), run)
-      return true
+      if (backOff.attempts >= limit()) return null
+      const waitMs = floorMs + backOff.next()
+      cancel = clock.after(waitMs, run)
+      return waitMs
+    },
+    get attempts() {
+      return backOff.attempts
     },
     cancel: () => cancel(),
   }

@@ -1,9 +1,10 @@
 // What the rest of the gateway hears of a session: events for webhooks, written with their cause, and hooks for plugins once
 // that is durable. Which change means which news is the table here.
 import { toDataURL } from 'qrcode'
+import * as v from 'valibot'
 import type { EventData, EventName } from '../../src/contract/events.ts'
 import type { HookName, HookPayload } from '../../src/contract/hooks.ts'
-import type { SessionStatus } from '../../src/contract/session.ts'
+import { Restriction, type SessionStatus } from '../../src/contract/session.ts'
 import type { Statement } from '../../src/db/db.ts'
 import { type SessionRow, toSession } from '../../src/db/sessions.ts'
 import type { Clock } from '../clock.ts'
@@ -18,6 +19,8 @@ export interface SessionNews {
   deleted(row: SessionRow): void
   /** What to commit right after the change itself. */
   changed(before: SessionRow, after: SessionRow, cause: Cause): Statement[]
+  /** What to commit with a wait for the next try. */
+  reconnecting(row: SessionRow, attempts: number, nextDelayMs: number): Statement[]
   qr(row: SessionRow, text: string): void
 }
 
@@ -51,6 +54,11 @@ const connecting: ReadonlySet<SessionStatus> = new Set([
 ])
 const down: ReadonlySet<SessionStatus> = new Set(['disconnected', 'failed', 'action_required'])
 
+/** Every so many tries in a row are told of (events spec, section 1). */
+const LOOP_EVERY = 5
+
+const NullableRestriction = v.nullable(Restriction)
+
 export function createSessionNews(deps: SessionNewsDeps): SessionNews {
   const { record, chain, queue, clock, log } = deps
 
@@ -68,14 +76,25 @@ export function createSessionNews(deps: SessionNewsDeps): SessionNews {
     })
   }
 
+  function restriction(before: SessionRow, after: SessionRow, occurredAt: number): Statement[] {
+    if (JSON.stringify(before.restriction) === JSON.stringify(after.restriction)) return []
+    // One that is lifted has no words of its own: it is told which one it was.
+    const said = v.parse(NullableRestriction, after.restriction ?? before.restriction)
+    if (said === null) return []
+    const { id: sessionId } = after
+    const data = { sessionId, active: after.restriction !== null, ...said }
+    return record('session.restriction', sessionId, data, { occurredAt })
+  }
+
   return {
     created: row => tell('session:created', row.id, toSession(row), 'SessionService'),
     deleted: ({ id, name, phone, pushName }) =>
       tell('session:deleted', id, { id, name, phone, pushName }, 'SessionService'),
     changed(before, after, cause) {
       const { id: sessionId, status, phone, pushName } = after
-      if (status === before.status) return []
       const occurredAt = clock.now()
+      const restricted = restriction(before, after, occurredAt)
+      if (status === before.status) return restricted
       const events = record('session.status', sessionId, { sessionId, status }, { occurredAt })
       const reason = after.lastError ?? 'The connection ended'
       if (status === 'initializing' && cause === 'operator')
@@ -92,7 +111,12 @@ export function createSessionNews(deps: SessionNewsDeps): SessionNews {
       }
       if (status === 'failed' || status === 'action_required')
         tell('session:error', sessionId, { reason }, 'Engine')
-      return events
+      return [...events, ...restricted]
+    },
+    reconnecting({ id: sessionId }, attempts, nextDelayMs) {
+      if (attempts % LOOP_EVERY !== 0) return []
+      const data = { sessionId, attempts, nextDelayMs }
+      return record('session.reconnect_loop', sessionId, data, { occurredAt: clock.now() })
     },
     qr(row, text) {
       const { id: sessionId } = row

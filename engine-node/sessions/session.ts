@@ -5,41 +5,13 @@ import type { SessionId } from '../../src/contract/ids.ts'
 import { isRevoked } from '../../src/db/auth-keys.ts'
 import type { Statement } from '../../src/db/db.ts'
 import { deleteSession, type SessionRow, updateSession } from '../../src/db/sessions.ts'
+import { accountColumns } from './account-columns.ts'
 import { forgetting, revocation } from './auth-store.ts'
-import type { Inbound } from './inbound-port.ts'
 import type { ReceivedMessage } from './incoming.ts'
-import { userOf } from './jid.ts'
-import { type Identity, type Link, type LinkDeps, openLink } from './link.ts'
+import { type Identity, type Link, openLink } from './link.ts'
 import { createReconnect } from './reconnect.ts'
-import type { Cause, SessionNews } from './session-news.ts'
-
-export interface SessionDeps extends LinkDeps {
-  inbound: Inbound
-  news: SessionNews
-  /** [0, 1), for the jitter of reconnects. */
-  random: () => number
-}
-
-export interface RunningSession {
-  /** Its row as it will be once all that is queued is written. */
-  readonly row: SessionRow
-  readonly isRunning: boolean
-  /** The code to scan now, null while there is none. */
-  readonly qr: string | null
-  /** The connection, to send by. Throws `session_not_started`, or `session_not_ready` while there is no connection. */
-  link(): Link
-  start(): Promise<void>
-  /** Brings about what the database says was wanted, after a restart of the gateway. */
-  resume(): void
-  stop(): Promise<void>
-  logout(): Promise<void>
-  forceKill(): Promise<void>
-  remove(): Promise<void>
-  /** What is in memory may be ahead of the database: drop it and begin again from there. */
-  reload(error: GatewayError): void
-  /** Ends with the gateway; what the operator wants stays as it is. */
-  close(): Promise<void>
-}
+import type { RunningSession, SessionDeps } from './running-session.ts'
+import type { Cause } from './session-news.ts'
 
 type Patch = Partial<Omit<SessionRow, 'id' | 'createdAt' | 'updatedAt'>>
 
@@ -49,10 +21,10 @@ const ACTIVE_EVERY_MS = 60_000
 const notStarted = () => new GatewayError('session_not_started', 'Session is not started')
 
 export function createSession(deps: SessionDeps, stored: SessionRow): RunningSession {
-  const { db, queue, sealer, clock, log, random, inbound, news } = deps
+  const { db, queue, sealer, clock, log, random, inbound, outbound, news } = deps
   const id = stored.id as SessionId
   let row = stored
-  let reconnect = createReconnect({ clock, random, config: row.config })
+  let reconnect = createReconnect({ clock, random, config: () => row.config })
   let isRunning = false
   /** A logout is under way: the close that it brings is not a lost connection. */
   let isLeaving = false
@@ -79,12 +51,6 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
   }
   const note = (patch: Patch) => queue.put(changed(patch, 'whatsapp'))
 
-  const whoIs = ({ phoneId, lidId, pushName }: Identity) => ({
-    phone: phoneId && userOf(phoneId),
-    lid: lidId && userOf(lidId),
-    pushName: pushName ?? row.pushName,
-  })
-
   /** Voids the attempt under way; returns its link, for the caller to close. */
   function letGo(): Link | null {
     attempt += 1
@@ -93,6 +59,7 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
     link = null
     qr = null
     readyAt = null
+    outbound.disconnected(id)
     return old
   }
 
@@ -105,13 +72,16 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
       // What the last connection wrote must be there to be read.
       await queue.settled()
       const opened = await openLink(
-        { ...deps, sessionId: id, wasPaired: row.phone !== null },
+        { ...deps, sessionId: id, wasPaired: row.phone !== null, config: () => row.config },
         {
           qr: text => isMine() && showQr(text),
           paired: who => isMine() && onPaired(who),
           ready: who => isMine() && onReady(who),
           received: messages => isMine() && onReceived(messages),
-          status: updates => isMine() && inbound.settle(id, updates),
+          missed: messages => isMine() && inbound.miss(id, messages),
+          changed: changes => isMine() && inbound.change(id, changes),
+          status: updates => isMine() && outbound.settle(id, updates),
+          restricted: restriction => isMine() && note({ restriction }),
           closed: code => isMine() && onClosed(code),
         },
       )
@@ -130,13 +100,20 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
 
   function onPaired(who: Identity) {
     qr = null
-    note({ status: 'authenticating', ...whoIs(who) })
+    note({ status: 'authenticating', ...accountColumns(who, row) })
   }
 
   function onReady(who: Identity) {
     const now = clock.now()
     readyAt = now
-    note({ status: 'ready', ...whoIs(who), connectedAt: now, lastActiveAt: now, lastError: null })
+    note({
+      status: 'ready',
+      ...accountColumns(who, row),
+      connectedAt: now,
+      lastActiveAt: now,
+      lastError: null,
+    })
+    if (link) outbound.connected(id, link)
   }
 
   function onReceived(messages: ReceivedMessage[]) {
@@ -175,7 +152,11 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
 
   /** Sets the timer; gives what the row says meanwhile. */
   function retryLater(why: string, floorMs = 0): Patch {
-    if (reconnect.later(() => void connect(), floorMs)) return { status: 'disconnected', lastError: why }
+    const waitMs = reconnect.later(() => void connect(), floorMs)
+    if (waitMs !== null) {
+      queue.put(news.reconnecting(row, reconnect.attempts, waitMs))
+      return { status: 'disconnected', lastError: why }
+    }
     isRunning = false
     return { status: 'failed', lastError: `${why}. Gave up after the configured tries`, engineLoaded: false }
   }
@@ -221,6 +202,20 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
         throw new GatewayError('session_not_ready', 'Session is not ready: it is connecting to WhatsApp')
       return link
     },
+    configure: settings =>
+      exclusive(async () => {
+        const before = row
+        await queue.commit(changed({ config: { ...row.config, ...settings } }, 'operator')).catch(error => {
+          row = before
+          throw error
+        })
+      }),
+    async pairingCode(phoneNumber) {
+      if (!isRunning) throw notStarted()
+      if (link === null || row.status !== 'qr_ready')
+        throw new GatewayError('session_not_ready', 'Session is not waiting to be linked')
+      return await link.pairingCode(phoneNumber)
+    },
     start: () =>
       exclusive(async () => {
         if (isRemoved) throw new GatewayError('not_found', `Session with id '${id}' not found`)
@@ -238,7 +233,7 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
           throw error
         })
         isRunning = true
-        reconnect = createReconnect({ clock, random, config: row.config })
+        reconnect = createReconnect({ clock, random, config: () => row.config })
         void connect()
       }),
     resume() {

@@ -4,6 +4,7 @@ import type { EngineHandlers } from '../../src/contract/engine.ts'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { SessionId } from '../../src/contract/ids.ts'
 import type { Session } from '../../src/contract/session.ts'
+import { settingsOf } from '../../src/contract/session-setup.ts'
 import { isUniqueViolation } from '../../src/db/db.ts'
 import {
   allSessions,
@@ -14,7 +15,9 @@ import {
   updateSession,
 } from '../../src/db/sessions.ts'
 import type { Link } from './link.ts'
-import { createSession, type RunningSession, type SessionDeps } from './session.ts'
+import { createProxies } from './proxies.ts'
+import type { RunningSession, SessionDeps } from './running-session.ts'
+import { createSession } from './session.ts'
 
 type SessionMethods = Pick<EngineHandlers, Extract<keyof EngineHandlers, `session.${string}`>>
 
@@ -41,6 +44,8 @@ const notFound = (id: string) => new GatewayError('not_found', `Session with id 
 
 export function createSessions(deps: SessionsDeps): Sessions {
   const { db, queue, clock, log, randomUuid, maxSessions } = deps
+  const proxies = createProxies(deps)
+  const sessionDeps = { ...deps, proxyOf: proxies.routeOf }
   const known = new Map<string, RunningSession>()
   const undos: (() => void)[] = []
   undos.push(
@@ -51,7 +56,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
   )
 
   function adopt(row: SessionRow): RunningSession {
-    const session = known.get(row.id) ?? createSession(deps, row)
+    const session = known.get(row.id) ?? createSession(sessionDeps, row)
     known.set(row.id, session)
     return session
   }
@@ -93,6 +98,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
           restriction: null,
           config: config ?? null,
           engineLoaded: false,
+          groupsListedAt: null,
           createdAt: now,
           updatedAt: now,
         }
@@ -115,6 +121,19 @@ export function createSessions(deps: SessionsDeps): Sessions {
       'session.stop': does(session => session.stop()),
       'session.logout': does(session => session.logout()),
       'session.forceKill': does(session => session.forceKill()),
+      async 'session.configure'({ sessionId, config }) {
+        const session = await find(sessionId)
+        await session.configure(config)
+        return settingsOf(session.row.config)
+      },
+      async 'session.pairingCode'({ sessionId, phoneNumber }) {
+        const session = await find(sessionId)
+        return { pairingCode: await session.pairingCode(phoneNumber), status: session.row.status }
+      },
+      async 'session.setProxy'({ sessionId, input: { proxyUrl } }) {
+        await find(sessionId)
+        return await proxies.set(sessionId, proxyUrl)
+      },
       async 'session.delete'({ sessionId }) {
         const session = await find(sessionId)
         await session.remove()

@@ -161,8 +161,30 @@ describe('write queue', () => {
 
   it('splits a burst into commits of bounded size', async () => {
     const { queue, target } = createQueue()
-    for (let n = 0; n < 5; n += 1) queue.put(Array.from({ length: 900 }, (_, index) => to(`${n}.${index}`)))
+    target.hold()
+    queue.put([to('first')])
+    for (let n = 0; n < 5; n += 1) {
+      await new Promise(setImmediate)
+      queue.put(Array.from({ length: 900 }, (_, index) => to(`${n}.${index}`)))
+    }
+    target.release()
     await queue.settled()
-    expect(target.commits.map(commit => commit.length)).toEqual([1800, 1800, 900])
+    expect(target.commits.map(commit => commit.length)).toEqual([1, 1800, 1800, 900])
+  })
+
+  it('never splits what was queued in one turn, however much it is', async () => {
+    const { queue, target } = createQueue()
+    for (let n = 0; n < 3; n += 1) queue.put(Array.from({ length: 900 }, (_, index) => to(`${n}.${index}`)))
+    await queue.settled()
+    expect(target.commits.map(commit => commit.length)).toEqual([2700])
+  })
+
+  it('tells a put what it changed, before anything that waits is let go', async () => {
+    const { queue } = createQueue()
+    const calls: unknown[] = []
+    queue.put([to('a'), to('b')], changes => calls.push(changes))
+    queue.after(() => calls.push('after'))
+    await queue.settled()
+    expect(calls).toEqual([[1, 1], 'after'])
   })
 })

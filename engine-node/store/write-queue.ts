@@ -10,8 +10,11 @@ export interface QueuedStatement extends Statement {
 }
 
 export interface WriteQueue extends Writer, AsyncDisposable {
-  /** Queues statements in order, as one unit, without waiting. A failure is told to the `onFailure` listeners. */
-  put(statements: readonly QueuedStatement[]): void
+  /**
+   * Queues statements in order, as one unit, without waiting. `written` hears their changes, before anything that waits in
+   * `after` is let go; a failure is told to the `onFailure` listeners, and nothing that waits goes then.
+   */
+  put(statements: readonly QueuedStatement[], written?: (changes: Changes) => void): void
   /**
    * Calls `ready` once everything queued before this call is durable (at once when nothing waits), and never if it
    * cannot be written. Returns the undo.
@@ -32,7 +35,10 @@ export interface WriteTarget {
   reconnect(): Promise<void>
 }
 
-/** Statements in one commit: bounds how long one transaction holds the lock and the event loop. */
+/**
+ * Statements in one commit: bounds how long one transaction holds the lock and the event loop. What was queued in one turn of
+ * the loop stays together even so: a ratchet step without the plaintext that it gave would be a lost message.
+ */
 const MAX_GROUP = 2_000
 
 /** How often a busy database is tried again, and how long between: about ten seconds in all, then callers hear 503. */
@@ -42,6 +48,8 @@ const BUSY_DELAY_MS = 250
 interface Entry {
   statements: readonly QueuedStatement[]
   sequence: number
+  /** The turn of the event loop in which it was queued. */
+  turn: number
   resolve?: (changes: Changes) => void
   reject?: (error: unknown) => void
 }
@@ -76,10 +84,19 @@ export function createWriteQueue(deps: {
   let pumping = false
   let pumped: Promise<void> = Promise.resolve()
   let closing = false
+  let turn = 0
+  let isTurnOpen = false
 
-  function enqueue(entry: Omit<Entry, 'sequence'>) {
+  function enqueue(entry: Omit<Entry, 'sequence' | 'turn'>) {
     queued += 1
-    entries.push({ ...entry, sequence: queued })
+    entries.push({ ...entry, sequence: queued, turn })
+    if (!isTurnOpen) {
+      isTurnOpen = true
+      setImmediate(() => {
+        isTurnOpen = false
+        turn += 1
+      })
+    }
     if (pumping) return
     pumping = true
     pumped = pump()
@@ -106,7 +123,7 @@ export function createWriteQueue(deps: {
     let count = 0
     for (const entry of entries) {
       size += entry.statements.length
-      if (count > 0 && size > MAX_GROUP) break
+      if (count > 0 && size > MAX_GROUP && entry.turn !== entries[count - 1]?.turn) break
       count += 1
     }
     return entries.splice(0, count)
@@ -205,9 +222,9 @@ export function createWriteQueue(deps: {
       if (closing) return Promise.reject(unwritable(new Error('the write queue is closed')))
       return new Promise((resolve, reject) => enqueue({ statements, resolve, reject }))
     },
-    put(statements) {
+    put(statements, written) {
       if (closing) announce(unwritable(new Error('the write queue is closed')), durable)
-      else if (statements.length > 0) enqueue({ statements })
+      else if (statements.length > 0) enqueue(written ? { statements, resolve: written } : { statements })
     },
     after(ready) {
       if (queued === durable) {

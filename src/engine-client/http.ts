@@ -7,8 +7,6 @@ import { CALL_PATH, fromFailure, isSend, Success } from './wire.ts'
 
 /** Waits longer than the rest: a send for typing and pacing, an installation for a download and the start of a plugin. */
 const slow: ReadonlySet<EngineMethod> = new Set<EngineMethod>([
-  'message.sendText',
-  'message.reply',
   'plugin.install',
   'plugin.installUrl',
   'plugin.enable',
@@ -37,7 +35,7 @@ export function createHttpEngine(deps: {
         headers: { authorization: `Bearer ${deps.token}`, 'content-type': 'application/json' },
         body: JSON.stringify(params),
         redirect: 'manual',
-        signal: deps.deadline(slow.has(method) ? SEND_TIMEOUT_MS : CALL_TIMEOUT_MS),
+        signal: deps.deadline(slow.has(method) || isSend(method) ? SEND_TIMEOUT_MS : CALL_TIMEOUT_MS),
       })
       return { ok: response.status === 200, body: await response.json() }
     } catch (cause) {

@@ -1,16 +1,14 @@
 // How a call of the engine port travels over HTTP: the path, the envelope of an answer, and errors by their code.
 import * as v from 'valibot'
-import type { EngineMethod } from '../contract/engine.ts'
 import { type ErrorDetails, errors, GatewayError, isErrorCode, toGatewayError } from '../contract/errors.ts'
 
-/** Largest call: an archive of 5 MB is 7 MB in base64. */
-export const MAX_CALL_BYTES = 16 * 1024 * 1024
+/** Largest call: a file in base64, as large as the API takes a request (REST spec 0.2), and its wrapping. */
+export const MAX_CALL_BYTES = 32 * 1024 * 1024
 
 export const CALL_PATH = '/engine/v1/'
 
 /** Methods after which the caller must know whether anything went out. */
-const sends: ReadonlySet<string> = new Set<EngineMethod>(['message.sendText', 'message.reply'])
-export const isSend = (method: string): boolean => sends.has(method)
+export const isSend = (method: string): boolean => method.startsWith('message.')
 
 const Details = v.record(v.string(), v.unknown())
 

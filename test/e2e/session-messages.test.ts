@@ -1,7 +1,7 @@
 // Messages in and out of a session, against the emulated WhatsApp and with the real Baileys.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SessionId } from '../../src/contract/ids.ts'
-import type { Reply, SendText } from '../../src/contract/message.ts'
+import type { IncomingMessage, Reply, SendText } from '../../src/contract/message.ts'
 import { messages } from '../../src/db/schema.ts'
 import type { Contact } from '../whatsapp/contact.ts'
 import type { Phone } from '../whatsapp/phone.ts'
@@ -123,12 +123,16 @@ describe('hooks', () => {
     const free = Promise.withResolvers<void>()
     const seen: string[] = []
     gateway = await rig.gateway({
-      chain: {
-        async run(_event, data) {
-          if (data.body === 'hang') await free.promise
-          seen.push(data.body)
-        },
-      },
+      plugins: chain =>
+        void chain.on('message:received', {
+          pluginId: 'slow',
+          priority: 1,
+          async handler({ data }) {
+            const { body } = data as IncomingMessage
+            if (body === 'hang') await free.promise
+            seen.push(body)
+          },
+        }),
     })
     await gateway.sessions.restore()
     rig.clock.advance(1)

@@ -1,28 +1,40 @@
 // Sessions, messages and a database as the gateway connects them, against the emulated WhatsApp: without the API, and with a
 // disk that can be held or broken.
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { Agent } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WA_CERT_DETAILS } from 'baileys'
 import { expect } from 'vitest'
 import type { Clock } from '../../engine-node/clock.ts'
+import { createDirectory } from '../../engine-node/directory/directory.ts'
+import { createHistory } from '../../engine-node/history/history.ts'
+import { type Chain, createChain } from '../../engine-node/hooks/chain.ts'
 import { createLog } from '../../engine-node/log.ts'
-import { createInbound, type HookRunner } from '../../engine-node/pipeline/inbound.ts'
+import { createMedia } from '../../engine-node/media/media.ts'
+import { createGuardedFetch } from '../../engine-node/net/guarded-fetch.ts'
+import { createLinkPreview } from '../../engine-node/net/link-preview.ts'
+import { createEventLog } from '../../engine-node/outbox/event-log.ts'
+import { createPipeline, type Pipeline } from '../../engine-node/pipeline/pipeline.ts'
 import { createRowIds } from '../../engine-node/pipeline/row-ids.ts'
-import { createSender } from '../../engine-node/pipeline/sender.ts'
+import type { ShowTyping } from '../../engine-node/pipeline/typing.ts'
 import type { SessionNews } from '../../engine-node/sessions/session-news.ts'
-import { createSessions } from '../../engine-node/sessions/sessions.ts'
+import { createSessions, type Sessions } from '../../engine-node/sessions/sessions.ts'
 import { silenceSignalConsole } from '../../engine-node/sessions/signal-console.ts'
 import { openDatabase } from '../../engine-node/store/database.ts'
 import { createSealer } from '../../engine-node/store/sealer.ts'
 import { createWriteQueue, type WriteQueue } from '../../engine-node/store/write-queue.ts'
+import { type HookName, hooks, isHookName } from '../../src/contract/hooks.ts'
 import type { SessionId } from '../../src/contract/ids.ts'
 import type { IncomingMessage } from '../../src/contract/message.ts'
 import type { SessionStatus } from '../../src/contract/session.ts'
 import type { Statement } from '../../src/db/db.ts'
 import { listMessages } from '../../src/db/messages.ts'
+import { events } from '../../src/db/schema.ts'
 import { findSession } from '../../src/db/sessions.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
+import { trustingDial } from '../support/trusting-dial.ts'
 import type { Phone } from '../whatsapp/phone.ts'
 import { createRecorder } from '../whatsapp/recorder.ts'
 import { createWhatsApp, type WhatsAppOptions } from '../whatsapp/whatsapp.ts'
@@ -53,7 +65,17 @@ function createDisk() {
 }
 
 /** For tests that are not about what others hear of a session. */
-const silentNews: SessionNews = { created() {}, deleted() {}, changed: () => [], qr() {} }
+const silentNews: SessionNews = {
+  created() {},
+  deleted() {},
+  changed: () => [],
+  reconnecting: () => [],
+  qr() {},
+}
+
+const messageHooks = Object.keys(hooks)
+  .filter(isHookName)
+  .filter(name => name.startsWith('message:'))
 
 export type Gateway = Awaited<ReturnType<Rig['gateway']>>
 export type Rig = Awaited<ReturnType<typeof createRig>>
@@ -71,9 +93,14 @@ export async function createRig(options: WhatsAppOptions = {}) {
     given: {
       key?: Buffer
       random?: () => number
-      chain?: HookRunner
+      /** What plugins do; they are told of messages received and sent in any case. */
+      plugins?(chain: Chain): void
       clock?: Clock
       maxSessions?: number
+      historyLimits?: { rows: number; bytes: number }
+      /** Hosts of this machine that files may be sent from. */
+      allowedHosts?: string[]
+      type?: ShowTyping
     } = {},
   ) {
     const database = await openDatabase({ url: `file:${join(folder, 'wharf.db')}` })
@@ -101,9 +128,9 @@ export async function createRig(options: WhatsAppOptions = {}) {
         written(statements)
         return plain.commit(statements)
       },
-      put(statements) {
+      put(statements, then) {
         written(statements)
-        plain.put(statements)
+        plain.put(statements, then)
       },
       after(ready) {
         trace.push('frame')
@@ -115,12 +142,25 @@ export async function createRig(options: WhatsAppOptions = {}) {
       what: 'message:received',
       describe: ({ chatId, body }) => `${chatId} ${body}`,
     })
-    const chain: HookRunner = given.chain ?? {
-      async run(_event, data, { source }) {
-        expect(source).toBe('Engine')
-        hooked.add(data)
-      },
-    }
+    /** Every hook but those of messages received, in order. */
+    const told = createRecorder<{ event: HookName; data: Record<string, unknown>; source: string }>({
+      what: 'hooks',
+      describe: ({ event, data }) => `${event} ${JSON.stringify(data)}`,
+    })
+    const chain = createChain({ now: clock.now, log: createLog('silent'), mayRun: () => true, record() {} })
+    given.plugins?.(chain)
+    for (const event of messageHooks)
+      chain.on(event, {
+        pluginId: 'recorder',
+        priority: 1_000,
+        async handler({ data, source }) {
+          if (event !== 'message:received') told.add({ event, data: data as Record<string, unknown>, source })
+          else {
+            expect(source).toBe('Engine')
+            hooked.add(data as IncomingMessage)
+          }
+        },
+      })
     const shared = {
       db,
       queue,
@@ -128,18 +168,72 @@ export async function createRig(options: WhatsAppOptions = {}) {
       clock: given.clock ?? clock,
       log: createLog('silent'),
     }
-    const nextRowId = createRowIds(shared.clock)
-    const inbound = createInbound({ ...shared, chain, nextRowId })
-    const sessions = createSessions({
+    const eventLog = createEventLog({
+      webhooksOf: () => [],
+      now: shared.clock.now,
+      newId: () => crypto.randomUUID(),
+      maxInlineMediaBytes: 0,
+    })
+    const fetch = createGuardedFetch({
+      resolve: async host => [host],
+      dial: trustingDial(whatsapp.media.ca),
+      allowedHosts: [whatsapp.media.host, ...(given.allowedHosts ?? [])],
+      clock: shared.clock,
+    })
+    const media = createMedia({
       ...shared,
-      inbound,
+      fetch,
+      allowedHosts: [whatsapp.media.host],
+      dataDir: folder,
+      limits: {
+        outgoingBytes: 2_000_000,
+        incomingBytes: 2_000_000,
+        totalBytes: 100_000_000,
+        maxAgeMs: 0,
+        inlineBytes: 200_000,
+      },
+      link: id => sessions.link(id),
+      random: () => 0,
+      randomBytes,
+    })
+    const pipeline: Pipeline = createPipeline({
+      ...shared,
+      record: eventLog.record,
+      chain,
+      link: id => sessions.link(id),
+      nextRowId: createRowIds(shared.clock),
+      files: media,
+      preview: createLinkPreview({ fetch }),
+      type: given.type ?? (async () => {}),
+      randomBytes,
+    })
+    const { sender, actions } = pipeline
+    const history = createHistory({
+      ...shared,
+      limits: given.historyLimits ?? { rows: 1_000, bytes: 1_000_000 },
+      nextRowId: createRowIds(shared.clock),
+    })
+    const directory = createDirectory({
+      ...shared,
+      now: shared.clock.now,
+      newId: () => crypto.randomUUID(),
+      record: eventLog.record,
+    })
+    const sessions: Sessions = createSessions({
+      ...shared,
+      account: directory,
+      history,
+      inbound: pipeline.inbound,
+      outbound: pipeline.outbound,
       news: silentNews,
       random: given.random ?? (() => 0),
       url: whatsapp.url,
+      uploadAgent: new Agent({ ca: whatsapp.media.ca }),
       randomUuid: () => crypto.randomUUID(),
       maxSessions: given.maxSessions ?? 10,
     })
-    const sender = createSender({ ...shared, sessions, nextRowId })
+    media.start()
+    await pipeline.restore()
     const { methods } = sessions
 
     const row = async (sessionId: string) => {
@@ -158,7 +252,9 @@ export async function createRig(options: WhatsAppOptions = {}) {
       if (isDown) return
       isDown = true
       await sessions[Symbol.asyncDispose]()
-      await inbound[Symbol.asyncDispose]()
+      await history[Symbol.asyncDispose]()
+      await media[Symbol.asyncDispose]()
+      await pipeline[Symbol.asyncDispose]()
       await queue[Symbol.asyncDispose]()
       await database[Symbol.asyncDispose]()
     }
@@ -168,9 +264,17 @@ export async function createRig(options: WhatsAppOptions = {}) {
       queue,
       sessions,
       sender,
+      actions,
+      media,
       methods,
       hooked,
+      told,
       trace,
+      /** The event log, as pairs of name and data. */
+      async events() {
+        const rows = await db.select().from(events).orderBy(events.seq)
+        return rows.map(({ event, data }) => ({ event, data: JSON.parse(data) as Record<string, unknown> }))
+      },
       row,
       becomes,
       async messages(sessionId: string) {

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest'
+import { GatewayError } from '../../src/contract/errors.ts'
+import type { GuardedFetch } from './guarded-fetch.ts'
+import { createLinkPreview, linkIn, readPage } from './link-preview.ts'
+
+describe('linkIn', () => {
+  it.each([
+    ['see https://example.com/a?b=1.', 'https://example.com/a?b=1'],
+    ['(http://example.com)', 'http://example.com'],
+    ['no link', null],
+    ['ftp://example.com', null],
+    ['javascript:alert(1) https://', null],
+  ])('%s', (text, link) => expect(linkIn(text)).toBe(link))
+})
+
+describe('readPage', () => {
+  it.each([
+    ['<title>Plain &amp; simple</title>', { title: 'Plain & simple', description: null }],
+    [
+      `<title>x</title><meta property="og:title" content="Og &#x41;"><meta content='About' name='description'>`,
+      { title: 'Og A', description: 'About' },
+    ],
+    ['<meta name="description" content="alone">', null],
+    ['<title>   </title>', null],
+    [
+      `<title>${'long '.repeat(200)}</title>`,
+      { title: expect.stringMatching(/^.{300}$/), description: null },
+    ],
+  ])('%s', (html, page) => expect(readPage(html)).toEqual(page))
+})
+
+describe('createLinkPreview', () => {
+  const answering = (html: Iterable<string>): { fetch: GuardedFetch; read: () => number } => {
+    let read = 0
+    return {
+      read: () => read,
+      async fetch({ sink }) {
+        const chunks = (async function* () {
+          for (const part of html) {
+            read += 1
+            yield Buffer.from(part)
+          }
+        })()
+        await sink?.(chunks)
+        return { status: 200, statusText: '', headers: {}, body: new Uint8Array(), sha256: null, url: '' }
+      },
+    }
+  }
+
+  it('tells of the page that a text links to', async () => {
+    const preview = createLinkPreview(answering(['<title>A ', 'page</title>']))
+    expect(await preview('look: https://example.com/x!')).toEqual({
+      url: 'https://example.com/x',
+      title: 'A page',
+      description: null,
+    })
+  })
+
+  it('reads no further than the head of a page', async () => {
+    const page = answering([
+      '<title>Big</title>',
+      ...Array.from({ length: 100 }, () => 'x'.repeat(64 * 1024)),
+    ])
+    expect(await createLinkPreview(page)('https://example.com')).toMatchObject({ title: 'Big' })
+    expect(page.read()).toBeLessThan(5)
+  })
+
+  it('asks nobody for a text without a link, and goes without where it fails', async () => {
+    const fetch: GuardedFetch = async () => {
+      throw new GatewayError('address_blocked', 'private')
+    }
+    expect(await createLinkPreview({ fetch })('https://10.0.0.1')).toBeNull()
+    expect(
+      await createLinkPreview({
+        fetch: async () => {
+          throw new Error('asked')
+        },
+      })('plain'),
+    ).toBeNull()
+  })
+})

@@ -1,0 +1,62 @@
+// The file in a message, as a reference that can be fetched. Pure; fetching is engine-node/media's business.
+import { type proto, toNumber } from 'baileys'
+import type { MediaKind } from '../../src/contract/outgoing.ts'
+import type { MediaRef } from '../media/media-ref.ts'
+import { bare } from './incoming-details.ts'
+import { readProto } from './outgoing.ts'
+
+type Content = proto.IMessage
+type Named =
+  | 'imageMessage'
+  | 'videoMessage'
+  | 'ptvMessage'
+  | 'audioMessage'
+  | 'documentMessage'
+  | 'stickerMessage'
+
+/** What each content's file is, and its type where the sender names none. */
+const files: Readonly<Record<Named, { kind: MediaKind; mimetype: string }>> = {
+  imageMessage: { kind: 'image', mimetype: 'image/jpeg' },
+  videoMessage: { kind: 'video', mimetype: 'video/mp4' },
+  ptvMessage: { kind: 'video', mimetype: 'video/mp4' },
+  audioMessage: { kind: 'audio', mimetype: 'audio/ogg; codecs=opus' },
+  documentMessage: { kind: 'document', mimetype: 'application/octet-stream' },
+  stickerMessage: { kind: 'sticker', mimetype: 'image/webp' },
+}
+
+/** Longest name and type that are kept of what a stranger calls a file. */
+const MAX_NAME = 255
+
+const MIMETYPE = /^[\w.+-]+\/[\w.+-]+(\s*;\s*[\w.+-]+=("[\x20-\x7e]*"|[\w.+-]+))*$/
+
+/** Null for a message without a file, and for one that leaves out what it takes to open it. `content` is without wrappers. */
+export function mediaOf(content: Content): MediaRef | null {
+  const name = (Object.keys(files) as Named[]).find(key => content[key])
+  const file = name && content[name]
+  if (!name || !file?.mediaKey?.length || !file.fileSha256?.length) return null
+  if (!file.directPath && !file.url) return null
+  const { kind, mimetype } = files[name]
+  const given = file.mimetype?.slice(0, MAX_NAME) ?? ''
+  return {
+    kind,
+    mimetype: MIMETYPE.test(given) ? given : mimetype,
+    filename: filenameOf(content.documentMessage),
+    bytes: file.fileLength == null ? null : toNumber(file.fileLength),
+    mediaKey: file.mediaKey,
+    directPath: file.directPath ?? null,
+    url: file.url ?? null,
+    sha256: file.fileSha256,
+    encSha256: file.fileEncSha256 ?? null,
+  }
+}
+
+/** The file of a stored message, by its protobuf. */
+export const mediaIn = (proto: Uint8Array): MediaRef | null => mediaOf(bare(readProto(proto).message) ?? {})
+
+/** A name, and not a path: it is shown to people and offered for downloads. */
+function filenameOf(document: proto.Message.IDocumentMessage | null | undefined): string | null {
+  const given = document?.fileName || document?.title
+  if (!given) return null
+  const name = given.replace(/^.*[/\\]/, '').replace(/[\u0000-\u001f\u007f]/g, '')
+  return name.slice(0, MAX_NAME) || null
+}

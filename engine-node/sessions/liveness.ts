@@ -1,0 +1,102 @@
+// Whether a connection still hears WhatsApp: a silent one is asked, and one that does not answer is given up. Baileys' own
+// keep-alive sees a socket without any frame only; a server that sends and does not answer passes it.
+import type { Clock } from '../clock.ts'
+
+export interface Health {
+  /** Epoch milliseconds; null before the first one. */
+  lastFrameAt: number | null
+  lastAnswerAt: number | null
+  /** For how long Baileys has been holding events back, in milliseconds. */
+  bufferedMs: number
+}
+
+export interface Liveness {
+  /** From the moment that the connection is ready. */
+  start(): void
+  /** A frame came. */
+  heard(): void
+  health(): Health
+  stop(): void
+}
+
+/** Between two looks. A question is asked at each where no frame came since the last, and at every fourth anyway. */
+const LOOK_EVERY_MS = 15_000
+const ASK_ANYWAY = 4
+/** An answer takes a second on a bad line. */
+const ANSWER_WITHIN_MS = 10_000
+/** One lost answer may be WhatsApp's fault; two in a row with no connection to blame are rare. */
+const MAX_UNANSWERED = 2
+/** Baileys ends its buffering by itself after 30 s; reports tell of cases where it did not. */
+const MAX_BUFFERED_MS = 60_000
+
+/** `probe` resolves with whether WhatsApp answered in that time. `onDeaf` is called once. */
+export function createLiveness(deps: {
+  clock: Clock
+  probe: (timeoutMs: number) => Promise<boolean>
+  isBuffering: () => boolean
+  flush: () => void
+  onDeaf: () => void
+}): Liveness {
+  const { clock, probe, isBuffering, flush, onDeaf } = deps
+  let lastFrameAt: number | null = null
+  let lastAnswerAt: number | null = null
+  let bufferingSince: number | null = null
+  let framesAtLook = 0
+  let frames = 0
+  let looks = 0
+  let unanswered = 0
+  let isAsking = false
+  let isStopped = false
+  let undo = () => {}
+
+  function ask() {
+    isAsking = true
+    const asked = probe(ANSWER_WITHIN_MS).catch(() => false)
+    void asked.then(isAnswered => {
+      isAsking = false
+      if (isStopped) return
+      unanswered = isAnswered ? 0 : unanswered + 1
+      if (isAnswered) lastAnswerAt = clock.now()
+      if (unanswered < MAX_UNANSWERED) return
+      stop()
+      onDeaf()
+    })
+  }
+
+  function look() {
+    const now = clock.now()
+    if (!isBuffering()) bufferingSince = null
+    else if (bufferingSince === null) bufferingSince = now
+    else if (now - bufferingSince >= MAX_BUFFERED_MS) flush()
+    looks += 1
+    const isSilent = frames === framesAtLook
+    framesAtLook = frames
+    if (!isAsking && (isSilent || unanswered > 0 || looks % ASK_ANYWAY === 0)) ask()
+    later()
+  }
+
+  function later() {
+    undo = clock.after(LOOK_EVERY_MS, look)
+  }
+
+  function stop() {
+    isStopped = true
+    undo()
+  }
+
+  return {
+    start() {
+      if (!isStopped) later()
+    },
+    heard() {
+      frames += 1
+      lastFrameAt = clock.now()
+    },
+    health: () => ({
+      lastFrameAt,
+      lastAnswerAt,
+      bufferedMs: bufferingSince === null ? 0 : clock.now() - bufferingSince,
+    }),
+    stop,
+  }
+}

@@ -1,0 +1,15 @@
+// Whether a phone number has WhatsApp, from Baileys' answer. Pure.
+import type { NumberCheck } from '../../src/contract/directory.ts'
+import { GatewayError } from '../../src/contract/errors.ts'
+import { toNeutral } from './jid.ts'
+
+/** Baileys gives undefined where no answer came in time; that must not pass for "does not exist". */
+export function toNumberCheck(
+  number: string,
+  answer: readonly { jid: string; exists: unknown }[] | undefined,
+): NumberCheck {
+  if (answer === undefined)
+    throw new GatewayError('whatsapp_unanswered', 'WhatsApp did not answer whether the number exists')
+  const found = answer.find(({ exists }) => exists === true)
+  return { number, exists: found !== undefined, whatsappId: found ? toNeutral(found.jid) : null }
+}

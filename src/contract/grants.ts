@@ -1,0 +1,242 @@
+// What a plugin may ask for beyond permissions, and what the operator confirmed of it. Asks and grants have one shape, so that
+// confirming is sending back what was asked. A plugin starts only when both are equal.
+import * as v from 'valibot'
+
+/** Heap and buffers of one plugin in MiB, and processor time of one call, where its manifest asks for nothing else. */
+export const DEFAULT_MEMORY_MB = 64
+export const DEFAULT_CPU_MS = 5_000
+
+/** Node's own modules that every plugin may have: none of them reaches anything outside the plugin. */
+export const defaultModules = [
+  'assert',
+  'buffer',
+  'crypto',
+  'events',
+  'path',
+  'querystring',
+  'stream',
+  'string_decoder',
+  'timers',
+  'url',
+  'util',
+  'zlib',
+] as const
+
+/**
+ * Those that a manifest may ask for. Whoever has one is still held by its tier: `net` connects to nothing and `fs` opens what
+ * was granted. What is in neither list (child_process, worker_threads, vm, sqlite, inspector, module, …) no plugin gets.
+ */
+export const grantableModules = [
+  'async_hooks',
+  'console',
+  'constants',
+  'diagnostics_channel',
+  'dns',
+  'fs',
+  'http',
+  'https',
+  'net',
+  'os',
+  'perf_hooks',
+  'process',
+  'punycode',
+  'readline',
+  'tls',
+  'tty',
+] as const
+
+/** The name that a module is granted under: no `node:`, and without what follows a slash (`fs/promises` is `fs`). */
+export const moduleRoot = (specifier: string): string => specifier.replace(/^node:/, '').replace(/\/.*$/s, '')
+
+export const isGrantableModule = (name: string): boolean => {
+  const root = moduleRoot(name)
+  return [...defaultModules, ...grantableModules].some(known => known === root)
+}
+
+const text = (field: string) => `manifest.json ${field}`
+
+const whole = (field: string, min: number, max: number) => {
+  const message = `${text(field)} must be a whole number from ${min} to ${max}`
+  return v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(max, message))
+}
+
+const names = <T extends v.GenericSchema<string, string>>(field: string, entry: T) =>
+  v.pipe(
+    v.array(entry, `${text(field)} must be an array of strings`),
+    v.maxLength(64, `${text(field)} has more than 64 entries`),
+  )
+
+const shown = (value: string) => JSON.stringify(value).slice(0, 80)
+
+/** Names that configure Node and the loader of programs rather than a plugin; they could undo the sandbox from inside. */
+const isLoaderName = (name: string) => /^(NODE_|LD_|DYLD_|BASH_|UV_|OPENSSL_|SSL_|PATH$|IFS$)/i.test(name)
+
+const EnvName = v.pipe(
+  v.string(`${text('env')} must be an array of strings`),
+  v.check(
+    name => /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && !isLoaderName(name),
+    issue => `${text('env')} holds ${shown(issue.input)}, which a plugin cannot have`,
+  ),
+)
+
+/** Absolute, and written in the one way that there is: no `.`, `..`, doubled slashes or a slash at the end. */
+const isPlainPath = (path: string) =>
+  path.length <= 1_024 &&
+  !/[\u0000-\u001f\u007f]/.test(path) &&
+  /^(\/[^/]+)+$/.test(path) &&
+  !path.split('/').some(part => part === '.' || part === '..')
+
+const paths = (field: string) =>
+  names(
+    field,
+    v.pipe(
+      v.string(`${text(field)} must be an array of strings`),
+      v.check(
+        isPlainPath,
+        issue => `${text(field)} holds ${shown(issue.input)}, which is not a plain absolute path`,
+      ),
+    ),
+  )
+
+const ModuleName = v.pipe(
+  v.string(`${text('modules')} must be an array of strings`),
+  v.check(
+    isGrantableModule,
+    issue => `${text('modules')} holds ${shown(issue.input)}, which no plugin may have`,
+  ),
+)
+
+/** The fields of a manifest that ask; absent and null mean nothing. Objects drop what they do not know. */
+export const askFields = {
+  limits: v.nullish(
+    v.object(
+      {
+        memoryMb: v.nullish(whole('limits.memoryMb', 16, 512)),
+        cpuMs: v.nullish(whole('limits.cpuMs', 10, 30_000)),
+      },
+      `${text('limits')} must be an object`,
+    ),
+  ),
+  env: v.nullish(names('env', EnvName)),
+  filesystem: v.nullish(
+    v.object(
+      { read: v.nullish(paths('filesystem.read')), write: v.nullish(paths('filesystem.write')) },
+      `${text('filesystem')} must be an object`,
+    ),
+  ),
+  modules: v.nullish(names('modules', ModuleName)),
+  sandboxed: v.nullish(v.boolean(`${text('sandboxed')} must be true or false`)),
+} as const
+
+/** The asks as a body may confirm them: the same fields, and nothing else. */
+export const Grants = v.strictObject({
+  limits: v.optional(
+    v.strictObject({
+      memoryMb: v.optional(whole('limits.memoryMb', 16, 512)),
+      cpuMs: v.optional(whole('limits.cpuMs', 10, 30_000)),
+    }),
+  ),
+  env: v.optional(names('env', EnvName)),
+  filesystem: v.optional(
+    v.strictObject({
+      read: v.optional(paths('filesystem.read')),
+      write: v.optional(paths('filesystem.write')),
+    }),
+  ),
+  modules: v.optional(names('modules', ModuleName)),
+  sandboxed: v.optional(v.literal(false)),
+})
+export type Grants = v.InferOutput<typeof Grants>
+
+const AskingManifest = v.object(askFields)
+export type AskingManifest = v.InferOutput<typeof AskingManifest>
+
+/** What needs a confirmation of all that a manifest asks: limits below the default and default modules do not. */
+export function asksOf({ limits, env, filesystem, modules, sandboxed }: AskingManifest): Grants {
+  const { memoryMb, cpuMs } = limits ?? {}
+  return compose([
+    ...((memoryMb ?? 0) > DEFAULT_MEMORY_MB ? [`limits.memoryMb ${memoryMb}`] : []),
+    ...((cpuMs ?? 0) > DEFAULT_CPU_MS ? [`limits.cpuMs ${cpuMs}`] : []),
+    ...(env ?? []).map(name => `env ${name}`),
+    ...(filesystem?.read ?? []).map(path => `filesystem.read ${path}`),
+    ...(filesystem?.write ?? []).map(path => `filesystem.write ${path}`),
+    ...(modules ?? [])
+      .map(moduleRoot)
+      .filter(name => !defaultModules.some(known => known === name))
+      .map(name => `modules ${name}`),
+    ...(sandboxed === false ? ['sandboxed false'] : []),
+  ])
+}
+
+/** Each single thing in it as one line: `env NAME`, `limits.memoryMb 128`. Sets of lines are what is compared. */
+export function linesOf(grants: Grants): string[] {
+  const { limits, env, filesystem, modules, sandboxed } = grants
+  return [
+    ...(limits?.memoryMb === undefined ? [] : [`limits.memoryMb ${limits.memoryMb}`]),
+    ...(limits?.cpuMs === undefined ? [] : [`limits.cpuMs ${limits.cpuMs}`]),
+    ...(env ?? []).map(name => `env ${name}`),
+    ...(filesystem?.read ?? []).map(path => `filesystem.read ${path}`),
+    ...(filesystem?.write ?? []).map(path => `filesystem.write ${path}`),
+    ...(modules ?? []).map(name => `modules ${moduleRoot(name)}`),
+    ...(sandboxed === false ? ['sandboxed false'] : []),
+  ]
+}
+
+/** What is in the first and not in the second. */
+export function lacking(wanted: Grants, given: Grants | null): string[] {
+  const has = new Set(linesOf(given ?? {}))
+  return linesOf(wanted).filter(line => !has.has(line))
+}
+
+/** The way back from lines: each once, in order, and no empty list in it. */
+function compose(lines: readonly string[]): Grants {
+  const of = (name: string) => [
+    ...new Set(lines.filter(line => line.startsWith(`${name} `)).map(line => line.slice(name.length + 1))),
+  ]
+  const [memoryMb] = of('limits.memoryMb').map(Number)
+  const [cpuMs] = of('limits.cpuMs').map(Number)
+  const [env, read, write, modules] = ['env', 'filesystem.read', 'filesystem.write', 'modules'].map(of) as [
+    string[],
+    string[],
+    string[],
+    string[],
+  ]
+  const limits = { ...(memoryMb && { memoryMb }), ...(cpuMs && { cpuMs }) }
+  const filesystem = { ...(read.length > 0 && { read }), ...(write.length > 0 && { write }) }
+  return {
+    ...(Object.keys(limits).length > 0 && { limits }),
+    ...(env.length > 0 && { env }),
+    ...(Object.keys(filesystem).length > 0 && { filesystem }),
+    ...(modules.length > 0 && { modules }),
+    ...(lines.includes('sandboxed false') && { sandboxed: false as const }),
+  }
+}
+
+/** What a plugin gets to run with: its grants, or the default of each. */
+export interface Powers {
+  memoryMb: number
+  cpuMs: number
+  env: readonly string[]
+  filesystem: { read: readonly string[]; write: readonly string[] }
+  /** Node's modules that it may have, the default ones included. */
+  modules: readonly string[]
+}
+
+/** `limits` below the default need no confirmation, so they are the manifest's own. */
+export function powersOf(grants: Grants, manifest: AskingManifest): Powers {
+  const own = manifest.limits ?? {}
+  const read = grants.filesystem?.read ?? []
+  const write = grants.filesystem?.write ?? []
+  return {
+    memoryMb: grants.limits?.memoryMb ?? Math.min(own.memoryMb ?? DEFAULT_MEMORY_MB, DEFAULT_MEMORY_MB),
+    cpuMs: grants.limits?.cpuMs ?? Math.min(own.cpuMs ?? DEFAULT_CPU_MS, DEFAULT_CPU_MS),
+    env: grants.env ?? [],
+    filesystem: { read, write },
+    modules: [
+      ...defaultModules,
+      ...(grants.modules ?? []),
+      // Paths without the module that opens them would be a grant of nothing.
+      ...(read.length + write.length > 0 && !grants.modules?.includes('fs') ? ['fs'] : []),
+    ],
+  }
+}

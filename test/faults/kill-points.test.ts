@@ -1,0 +1,111 @@
+// The gateway is killed at each named point of its code, one by one, and started again: nothing may be lost, stored twice or
+// sent under a second id. The real process, on the real Baileys, against the emulated WhatsApp.
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { until } from '../support/gateway.ts'
+import { createFaultyGateway, type FaultyGateway, linkSession } from './faulty-gateway.ts'
+import { lastingFaults, settledFaults } from './invariants.ts'
+
+// Each starts the gateway anew, which takes long on a busy machine.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
+
+let faulty: FaultyGateway
+
+beforeAll(async () => {
+  faulty = await createFaultyGateway()
+  await linkSession(faulty)
+})
+afterAll(() => faulty?.[Symbol.asyncDispose]())
+
+/** What the kill has left is whole; the next start converges to what would have been without it. */
+async function recovers() {
+  expect(lastingFaults(faulty)).toEqual([])
+  await faulty.start()
+  await faulty.settled()
+  expect(settledFaults(faulty)).toEqual([])
+  expect((await faulty.ask('GET', '/health')).body.status).toBe('ok')
+}
+
+describe('killed while a message comes in', () => {
+  it.each([
+    'inbound.after-decrypt',
+    'inbound.after-commit',
+    'inbound.after-receipt',
+    'inbound.after-hook',
+  ] as const)('at %s', async point => {
+    const [alice, bob] = faulty.contacts
+    const died = faulty.dieAt(point)
+    for (const contact of [alice, bob])
+      if (contact) await faulty.writes(contact, `${point} from ${contact.name}`)
+    await died
+    await recovers()
+  })
+})
+
+describe('killed while a message goes out', () => {
+  it.each([
+    'outbound.before-commit',
+    'outbound.after-commit',
+    'outbound.after-write',
+    'outbound.after-ack',
+  ] as const)('at %s', async point => {
+    const [contact] = faulty.contacts
+    if (!contact) throw new Error('nobody to write to')
+    const died = faulty.dieAt(point)
+    const text = `sent at ${point}`
+    const first = await faulty.send(contact, text)
+    await died
+    expect(lastingFaults(faulty)).toEqual([])
+    await faulty.start()
+    // As a client does who knows nothing of the first try.
+    const second = await faulty.insist(contact, text)
+    if (first?.status === 201) expect(first.body).toMatchObject({ messageId: second.messageId })
+    await faulty.settled()
+    expect(settledFaults(faulty)).toEqual([])
+  })
+})
+
+describe('killed while credentials are saved', () => {
+  it('at a login', async () => {
+    await faulty.kill()
+    await faulty.start({ ready: false, dieAt: 'credentials.save' })
+    await faulty.dieAt('credentials.save')
+    await recovers()
+  })
+
+  it('at every save of a pairing, until one goes through', async () => {
+    const { body } = await faulty.ask('POST', '/sessions', { name: 'second' })
+    const path = `/sessions/${body.id}`
+    const phone = faulty.whatsapp.phone('15550000009', { name: 'Carol' })
+    const becomes = (...wanted: string[]) =>
+      until(
+        () => faulty.ask('GET', path),
+        answer => wanted.includes(answer.body.status),
+      )
+    async function pair() {
+      const found = await becomes('qr_ready', 'ready')
+      if (found.body.status === 'qr_ready') await phone.scan((await faulty.ask('GET', `${path}/qr`)).body.qr)
+      await becomes('ready')
+      return 'paired'
+    }
+    await faulty.ask('POST', `${path}/start`)
+    let kills = 0
+    for (let save = 1; ; save += 1) {
+      const died = faulty.dieAt('credentials.save', save).then(() => 'died')
+      // What is cut in the middle says so in many ways; the end of the process says it for certain.
+      const outcome = await Promise.race([died, pair().catch(() => died)])
+      if (outcome === 'paired') break
+      kills += 1
+      expect(lastingFaults(faulty)).toEqual([])
+      await faulty.start()
+    }
+    faulty.disarm()
+    expect(kills).toBeGreaterThan(1)
+    const [contact] = faulty.contacts
+    await contact?.write('to the second', { to: phone })
+    await until(
+      () => faulty.ask('GET', `${path}/messages`),
+      answer => answer.body.messages.length === 1,
+    )
+    expect(settledFaults(faulty)).toEqual([])
+  })
+})
