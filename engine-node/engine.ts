@@ -1,44 +1,71 @@
 // The engine put together: sessions, the pipeline, plugins with their chain and broker, the ways in and out. It reads like a
 // parts list; what a part does stands in its own file.
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import type { EngineHandlers } from '../src/contract/engine.ts'
+import type { EngineFiles, EngineHandlers } from '../src/contract/engine.ts'
+import type { SessionId } from '../src/contract/ids.ts'
+import type { Reply, SendText } from '../src/contract/message.ts'
 import type { Db } from '../src/db/db.ts'
+import { listPlugins } from '../src/db/plugins.ts'
 import { findSession, type SessionRow } from '../src/db/sessions.ts'
 import { createAudit } from './broker/audit.ts'
 import { createBroker } from './broker/broker.ts'
-import { createConversationVerbs } from './broker/verbs/conversations.ts'
+import type { CallOrigin } from './broker/verb.ts'
+import {
+  type ConversationLocation,
+  type ConversationMedia,
+  createConversationVerbs,
+} from './broker/verbs/conversations.ts'
+import { createEngineVerbs } from './broker/verbs/engine.ts'
 import { createMessageVerbs } from './broker/verbs/messages.ts'
+import { createNetVerbs } from './broker/verbs/net.ts'
 import { createStorageVerbs } from './broker/verbs/storage.ts'
 import type { Clock } from './clock.ts'
+import { createAccountMethods } from './directory/account-methods.ts'
+import { createChatRemoval } from './directory/chat-removal.ts'
+import { createDirectory } from './directory/directory.ts'
+import type { Fault } from './fault.ts'
+import { createHistory } from './history/history.ts'
 import { type Chain, createChain } from './hooks/chain.ts'
 import { createHandoverGate } from './hooks/handover-gate.ts'
 import { createIngress } from './ingress/ingress.ts'
+import { createJobs } from './jobs/jobs.ts'
+import { createSendJob } from './jobs/send-job.ts'
 import type { Logger } from './log.ts'
+import { createEventFiles } from './media/event-files.ts'
+import { createMedia } from './media/media.ts'
 import { dialAddress, resolveHost } from './net/dial.ts'
 import { createGuardedFetch } from './net/guarded-fetch.ts'
+import { createLinkPreview } from './net/link-preview.ts'
 import { createUrlCheck } from './net/url-check.ts'
 import type { CommitWatch } from './outbox/commit-watch.ts'
 import { createGuardedPost } from './outbox/guarded-post.ts'
 import { createOutbox } from './outbox/outbox.ts'
-import { createInbound } from './pipeline/inbound.ts'
+import { createRetention } from './outbox/retention.ts'
+import { createPipeline } from './pipeline/pipeline.ts'
 import { createRowIds } from './pipeline/row-ids.ts'
-import { createSender } from './pipeline/sender.ts'
+import { createTyping } from './pipeline/typing.ts'
 import { createCatalogue } from './plugins/catalogue.ts'
 import { createConfigSeal } from './plugins/configuration.ts'
 import { createDownload } from './plugins/download.ts'
+import { createGrantCheck } from './plugins/grant-check.ts'
+import { createMarketplace } from './plugins/marketplace.ts'
 import { createOpenGuest } from './plugins/open-guest.ts'
 import { createPackageFolders } from './plugins/package-folders.ts'
 import { createPlugins, type Plugins } from './plugins/plugins.ts'
+import { createTrail } from './plugins/trail.ts'
+import { createSearch } from './search/search.ts'
 import { createSessionNews } from './sessions/session-news.ts'
 import { createSessions } from './sessions/sessions.ts'
-import type { Settings } from './settings.ts'
+import { type Settings, settingsTable } from './settings.ts'
 import type { Sealer } from './store/sealer.ts'
 import type { WriteQueue } from './store/write-queue.ts'
-import type { TierHost } from './tiers/tier.ts'
+import type { Tiers } from './tiers/tiers.ts'
 
-/** Heap and buffers of one plugin in MiB, where its manifest asks for nothing else. */
-const PLUGIN_MEMORY_MB = 64
+/** Largest file that plugins get inside a message (plugin contract, section 7): base64 of it fits a frame many times over. */
+const MAX_HOOK_MEDIA_BYTES = 1024 * 1024
+
+const DAY_MS = 86_400_000
 
 export interface EngineDeps {
   db: Db
@@ -49,19 +76,25 @@ export interface EngineDeps {
   commits: CommitWatch
   settings: Settings
   dataDir: string
-  tier: TierHost
+  tiers: Tiers
+  /** Where the values of confirmed names come from. */
+  env: Readonly<Record<string, string | undefined>>
   onQr(row: SessionRow, text: string): void
+  /** Named points at which a test ends the process. */
+  fault?: Fault | undefined
 }
 
 export interface RunningEngine extends AsyncDisposable {
   handlers: EngineHandlers
+  /** For an API in the same process. */
+  files: EngineFiles
   chain: Chain
   /** Brings about what the database says is wanted. To be called once, before the API listens. */
   restore(): Promise<void>
 }
 
 export function createEngine(deps: EngineDeps): RunningEngine {
-  const { db, queue, sealer, clock, log, settings, tier } = deps
+  const { db, queue, sealer, clock, log, settings, tiers } = deps
   const writer = queue
   const now = clock.now
   const nextRowId = createRowIds({ now })
@@ -96,9 +129,102 @@ export function createEngine(deps: EngineDeps): RunningEngine {
     newId: randomUUID,
     random: Math.random,
     onError: err => log.error({ err }, 'a webhook delivery failed on our side'),
+    maxPayloadBytes: settings.WEBHOOK_MAX_PAYLOAD_BYTES,
+    maxInlineMediaBytes: settings.WEBHOOK_MEDIA_INLINE_MAX_BYTES,
+    withFile: of => withFile(of),
   })
-  const inbound = createInbound({ db, queue, sealer, clock, log, chain, nextRowId })
-  const news = createSessionNews({ record: outbox.record, chain, queue, clock, log, onQr: deps.onQr })
+  const retention = createRetention({
+    db,
+    writer,
+    clock,
+    limits: {
+      maxAgeMs: settings.EVENT_LOG_MAX_DAYS * DAY_MS,
+      maxBytes: settings.EVENT_LOG_MAX_MB * 1024 * 1024,
+      deadLetterMs: settings.DEAD_LETTER_MAX_DAYS * DAY_MS,
+    },
+    onError: err => log.error({ err }, 'old events could not be cut off'),
+  })
+  const media = createMedia({
+    db,
+    queue,
+    sealer,
+    clock,
+    log,
+    fetch,
+    allowedHosts: settings.SSRF_ALLOWED_HOSTS,
+    dataDir: deps.dataDir,
+    limits: {
+      outgoingBytes: settings.MEDIA_DOWNLOAD_MAX_BYTES,
+      incomingBytes: settings.MEDIA_INCOMING_MAX_BYTES,
+      totalBytes: settings.MEDIA_STORE_MAX_MB * 1024 * 1024,
+      maxAgeMs: settings.MEDIA_STORE_MAX_DAYS * DAY_MS,
+      inlineBytes: MAX_HOOK_MEDIA_BYTES,
+    },
+    link: id => sessions.link(id),
+    random: Math.random,
+    randomBytes,
+  })
+  const jobs = createJobs({
+    db,
+    queue,
+    clock,
+    log,
+    random: Math.random,
+    newId: nextRowId,
+    isReady: async id => sessions.isLive(id) && (await findSession(db, id))?.status === 'ready',
+    send: (sessionId, send, options) => sendJob(sessionId, send, options),
+    // A rule is no plugin, so it holds no chat.
+    mayAnswer: (sessionId, chatId) => gate.mayHear('', sessionId, chatId),
+    maxOpenBatches: settings.BULK_MAX_CONCURRENT_BATCHES,
+    maxRulesPerSession: settings.AUTOMATION_MAX_PER_SESSION,
+    fault: deps.fault,
+  })
+  const withFile = createEventFiles({
+    db,
+    incoming: media.incoming,
+    maxBytes: settings.WEBHOOK_MEDIA_INLINE_MAX_BYTES,
+  })
+  const heard = jobs.behind(chain)
+  const pipeline = createPipeline({
+    db,
+    queue,
+    sealer,
+    clock,
+    log,
+    record: outbox.record,
+    chain: heard,
+    link: id => sessions.link(id),
+    files: media,
+    preview: createLinkPreview({ fetch }),
+    type: createTyping({
+      clock,
+      random: Math.random,
+      isEnabled: settings.SIMULATE_TYPING,
+      maxMs: settings.SIMULATE_TYPING_MAX_MS,
+    }),
+    randomBytes,
+    nextRowId,
+    fault: deps.fault,
+  })
+  const { sender, actions } = pipeline
+  const sendJob = createSendJob(sender)
+  const news = createSessionNews({ record: outbox.record, chain: heard, queue, clock, log, onQr: deps.onQr })
+  const directory = createDirectory({
+    db,
+    queue,
+    now,
+    newId: randomUUID,
+    record: outbox.record,
+  })
+  const history = createHistory({
+    db,
+    queue,
+    sealer,
+    clock,
+    log,
+    limits: { rows: settings.HISTORY_MAX_MESSAGES, bytes: settings.HISTORY_MAX_MB * 1024 * 1024 },
+    nextRowId,
+  })
   const sessions = createSessions({
     db,
     queue,
@@ -106,33 +232,59 @@ export function createEngine(deps: EngineDeps): RunningEngine {
     clock,
     log,
     url: settings.WHATSAPP_URL,
-    inbound,
+    account: directory,
+    history,
+    inbound: pipeline.inbound,
+    outbound: pipeline.outbound,
     news,
     random: Math.random,
     randomUuid: randomUUID,
     maxSessions: settings.MAX_SESSIONS,
+    fault: deps.fault,
   })
-  const sender = createSender({ db, queue, sealer, clock, sessions, nextRowId })
+  /** The same pipeline for plugins, which name themselves in each call. */
+  const pluginSender = {
+    sendText: (id: SessionId, input: SendText, origin: CallOrigin) => sender.sendText(id, input, { origin }),
+    reply: (id: SessionId, input: Reply, origin: CallOrigin) => sender.reply(id, input, { origin }),
+    sendMedia: (id: SessionId, { type, url, caption, chatId }: ConversationMedia, origin: CallOrigin) =>
+      sender.send(id, type === 'file' ? 'document' : type, { chatId, url, caption }, { origin }),
+    sendLocation: (id: SessionId, input: ConversationLocation, origin: CallOrigin) =>
+      sender.send(id, 'location', input, { origin }),
+  }
 
+  const calls = createAudit()
   const broker = createBroker({
     verbs: {
-      ...createMessageVerbs({ sender }),
+      ...createMessageVerbs({ sender: pluginSender }),
       ...createStorageVerbs({ db, writer }),
       ...createConversationVerbs({
         db,
         writer,
-        sender,
+        sender: pluginSender,
         sessionExists: async id => (await findSession(db, id)) !== null,
         handedOver: gate.set,
         now,
       }),
+      ...createEngineVerbs({ db, now, link: sessions.link }),
+      ...createNetVerbs({ fetch, policyOf: pluginId => pluginNamed().netPolicy(pluginId) }),
     },
     plugin: id => pluginNamed().brokerPlugin(id),
     isLive: sessions.isLive,
     clock,
-    audit: createAudit(),
+    audit: calls,
   })
-  const tierOf = () => ({ tier: tier.tier, missingPromises: tier.missingPromises })
+  const search = createSearch({
+    db,
+    provider: settings.SEARCH_PROVIDER,
+    mayProvide: id => pluginNamed().brokerPlugin(id)?.permissions.includes('search:provide') === true,
+    now,
+    log,
+  })
+  const marketplace = createMarketplace({
+    fetch,
+    url: settings.PLUGIN_CATALOG_URL,
+    installed: async () => new Map((await listPlugins(db)).map(({ id, version }) => [id, version])),
+  })
   const seal = createConfigSeal({ sealer })
   const catalogue = createCatalogue({
     db,
@@ -140,7 +292,7 @@ export function createEngine(deps: EngineDeps): RunningEngine {
     folders: createPackageFolders({ pluginsDir: join(deps.dataDir, 'plugins') }),
     seal,
     now,
-    tierOf,
+    tierOf: tiers.statusOf,
   })
   const plugins: Plugins = createPlugins({
     catalogue,
@@ -149,13 +301,27 @@ export function createEngine(deps: EngineDeps): RunningEngine {
       fetch,
       requirePin: settings.PLUGIN_INSTALL_REQUIRE_PIN ?? settings.NODE_ENV === 'production',
     }),
-    openGuest: createOpenGuest({ tierFor: () => tier, broker, clock, log, memoryMb: PLUGIN_MEMORY_MB }),
+    openGuest: createOpenGuest({
+      tierFor: tiers.hostOf,
+      broker,
+      clock,
+      log,
+      offerSearch: search.offer,
+    }),
     chain,
     clock,
     log,
-    tierOf,
+    tierOf: tiers.statusOf,
     project: (pluginId, stored) => ingress.project(pluginId, stored),
     onRunning: pluginId => ingress.wake(pluginId),
+    calls,
+    trail: createTrail({ db, writer, now, log }),
+    grants: createGrantCheck({
+      roots: settings.PLUGIN_FS_ROOTS,
+      dataDir: deps.dataDir,
+      env: deps.env,
+      reservedEnv: Object.keys(settingsTable),
+    }),
   })
   const ingress = createIngress({
     db,
@@ -176,29 +342,65 @@ export function createEngine(deps: EngineDeps): RunningEngine {
 
   return {
     chain,
+    files: {
+      open: media.open,
+      async put(chunks) {
+        const { hash, bytes } = await media.upload(chunks)
+        return { uploadId: hash, bytes }
+      },
+    },
     handlers: {
       ...sessions.methods,
+      ...createAccountMethods({ link: sessions.link, removal: createChatRemoval({ db, queue, chain, log }) }),
       ...plugins.handlers,
       ...outbox.handlers,
       ...ingress.handlers,
-      'message.sendText': ({ sessionId, input }) => sender.sendText(sessionId, input),
-      'message.reply': ({ sessionId, input }) => sender.reply(sessionId, input),
+      ...search.handlers,
+      'catalog.list': marketplace,
+      ...jobs.handlers,
+      'message.sendText': ({ sessionId, input, ...options }) => sender.sendText(sessionId, input, options),
+      'message.reply': ({ sessionId, input, ...options }) => sender.reply(sessionId, input, options),
+      'message.sendMedia': ({ sessionId, kind, input, ...options }) =>
+        sender.send(sessionId, kind === 'audio' && input.ptt ? 'voice' : kind, input, options),
+      'message.sendLocation': ({ sessionId, input, ...options }) =>
+        sender.send(sessionId, 'location', input, options),
+      'message.sendContact': ({ sessionId, input, ...options }) =>
+        sender.send(sessionId, 'contact', input, options),
+      'message.sendPoll': ({ sessionId, input, ...options }) =>
+        sender.send(sessionId, 'poll', input, options),
+      'message.forward': ({ sessionId, input, ...options }) =>
+        sender.send(sessionId, 'forward', { ...input, chatId: input.toChatId }, options),
+      'message.react': ({ sessionId, input }) => actions.react(sessionId, input),
+      'message.delete': ({ sessionId, input }) => actions.remove(sessionId, input),
+      'message.edit': ({ sessionId, input }) => actions.edit(sessionId, input),
+      'message.pin': ({ sessionId, input }) => actions.pin(sessionId, input),
+      'message.unpin': ({ sessionId, input }) => actions.unpin(sessionId, input),
+      'message.star': ({ sessionId, input }) => actions.star(sessionId, input),
     },
     async restore() {
       await gate.load()
       await outbox.start()
+      retention.start()
       // Plugins before sessions: the first message that comes must find them listening.
       await plugins.restore()
       await ingress.start()
+      media.start()
+      await jobs.load()
+      await pipeline.restore()
       await sessions.restore()
+      jobs.start()
     },
     async [Symbol.asyncDispose]() {
       // Nothing new comes in, then what is under way ends, then those who may still have been needed for it.
+      await jobs[Symbol.asyncDispose]()
       await sessions[Symbol.asyncDispose]()
-      await inbound[Symbol.asyncDispose]()
+      await history[Symbol.asyncDispose]()
+      await media[Symbol.asyncDispose]()
+      await pipeline[Symbol.asyncDispose]()
       await ingress[Symbol.asyncDispose]()
       await plugins[Symbol.asyncDispose]()
       await outbox[Symbol.asyncDispose]()
+      await retention[Symbol.asyncDispose]()
     },
   }
 }

@@ -25,8 +25,9 @@ import { openDatabase } from './store/database.ts'
 import { openSealer } from './store/encryption-key.ts'
 import { createWriteQueue } from './store/write-queue.ts'
 import { qrText, startText } from './terminal.ts'
-import { bundleGuest } from './tiers/guest-bundle.ts'
-import { createProcessTier } from './tiers/process.ts'
+import { SYSTEM_PATH } from './tiers/probe-machine.ts'
+import { openTiers } from './tiers/tiers.ts'
+import { upgrade } from './web-socket.ts'
 
 export interface Gateway extends AsyncDisposable {
   /** Where the API listens. */
@@ -39,11 +40,19 @@ export interface Gateway extends AsyncDisposable {
 
 /**
  * Starts everything and resolves when the API listens. `print` takes what the operator should read. Rejects with a
- * GatewayError that says what to do, and leaves nothing running.
+ * GatewayError that says what to do, and leaves nothing running. `env` is what plugins may be given names of.
  */
 export async function startGateway(
   settings: Settings,
-  { print, faultFile }: { print(text: string): void; faultFile?: string | undefined },
+  {
+    print,
+    env = {},
+    faultFile,
+  }: {
+    print(text: string): void
+    env?: Readonly<Record<string, string | undefined>>
+    faultFile?: string | undefined
+  },
 ): Promise<Gateway> {
   await using starting = new AsyncDisposableStack()
   const clock = createClock()
@@ -73,10 +82,12 @@ export async function startGateway(
     given: settings.ENCRYPTION_KEY,
   })
 
-  const tier = starting.use(
-    await createProcessTier({
+  const tiers = starting.use(
+    await openTiers({
+      settings,
+      runDir: join(folder.path, 'run'),
       nodePath: process.execPath,
-      guestFile: await bundleGuest({ outDir: join(folder.path, 'run') }),
+      searchPath: SYSTEM_PATH,
       clock,
       log,
     }),
@@ -91,7 +102,8 @@ export async function startGateway(
       commits,
       settings,
       dataDir: folder.path,
-      tier,
+      tiers,
+      env,
       onQr: (row, text) => void qrText(row.name, text).then(print),
       fault: faultFile === undefined ? undefined : createFault(faultFile),
     }),
@@ -112,10 +124,11 @@ export async function startGateway(
     createApp({
       db,
       writer: queue,
-      engine: createLocalEngine(engine.handlers),
+      engine: createLocalEngine(engine.handlers, engine.files),
       now: clock.now,
       after: clock.after,
       onEvents: commits.onEvents,
+      upgrade,
       randomBytes,
       hashKey,
       clientIp: createClientIp({ peer: peerAddress, trustedProxies: settings.TRUST_PROXY }),
@@ -145,7 +158,7 @@ export async function startGateway(
       keyIsNew: firstKey !== null,
       sessions: (await allSessions(db)).length,
       plugins: (await listPlugins(db)).length,
-      lacking: tier.missingPromises,
+      lacking: tiers.lacking,
     }),
   )
 
@@ -198,6 +211,7 @@ async function run(): Promise<number> {
     })
   const gateway = await startGateway(settings, {
     print: text => process.stdout.write(text),
+    env: process.env,
     // For test/faults alone: no setting, so that none turns it on by mistake.
     faultFile: process.env.WHARF_FAULT_FILE,
   })

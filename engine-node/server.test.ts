@@ -3,6 +3,7 @@ import type { EngineHandlers } from '../src/contract/engine.ts'
 import { GatewayError } from '../src/contract/errors.ts'
 import type { SessionId } from '../src/contract/ids.ts'
 import { createHttpEngine } from '../src/engine-client/http.ts'
+import { MAX_CALL_BYTES } from '../src/engine-client/wire.ts'
 import { createLocalEngine, serveApi, serveEngine } from './server.ts'
 
 const token = 'a token that both sides share'
@@ -74,7 +75,7 @@ describe('serveEngine', () => {
     const large = await post(
       'session.delete',
       { authorization: `Bearer ${token}` },
-      ' '.repeat(16 * 1024 * 1024 + 1),
+      ' '.repeat(MAX_CALL_BYTES + 1),
     )
     expect(large.status).toBe(413)
   })

@@ -5,10 +5,17 @@ import type { AddressInfo } from 'node:net'
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import * as v from 'valibot'
-import { type Engine, type EngineHandlers, type EngineMethod, engineMethods } from '../src/contract/engine.ts'
+import {
+  type Engine,
+  type EngineFiles,
+  type EngineHandlers,
+  type EngineMethod,
+  engineMethods,
+} from '../src/contract/engine.ts'
 import { GatewayError } from '../src/contract/errors.ts'
 import { CALL_PATH, MAX_CALL_BYTES, toFailure } from '../src/engine-client/wire.ts'
 import type { Logger } from './log.ts'
+import { createSocketServer } from './web-socket.ts'
 
 export interface Listening extends AsyncDisposable {
   /** The port in use: the one that the system chose where 0 was asked for. */
@@ -25,8 +32,10 @@ const HEADERS_TIMEOUT_MS = 10_000
 const GRACE_MS = 5_000
 
 async function listen(fetch: Fetch, host: string, port: number): Promise<Listening> {
+  const sockets = createSocketServer()
   const server = createAdaptorServer({
     fetch,
+    websocket: { server: sockets.server },
     serverOptions: { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS },
   }) as Server
   await new Promise<void>((resolve, reject) => {
@@ -40,7 +49,12 @@ async function listen(fetch: Fetch, host: string, port: number): Promise<Listeni
     port: (server.address() as AddressInfo).port,
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>(resolve => server.close(() => resolve()))
-      const impatient = setTimeout(() => server.closeAllConnections(), GRACE_MS)
+      sockets.close()
+      const impatient = setTimeout(() => {
+        server.closeAllConnections()
+        // The server does not count these among its own.
+        sockets[Symbol.dispose]()
+      }, GRACE_MS)
       await closed
       clearTimeout(impatient)
     },
@@ -113,8 +127,9 @@ async function readCall(request: Request): Promise<unknown> {
 }
 
 /** The port where API and engine share a process. */
-export function createLocalEngine(handlers: EngineHandlers): Engine {
+export function createLocalEngine(handlers: EngineHandlers, files?: EngineFiles): Engine {
   return {
+    ...(files && { files }),
     async call(method, params) {
       return await handlers[method](params)
     },

@@ -34,4 +34,19 @@ describe('settings', () => {
     for (const name of ['PORT', 'ENGINE_TOKEN', 'WHATSAPP_URL', 'ENCRYPTION_KEY']) expect(read).toThrow(name)
     expect(read).not.toThrow('hunter2')
   })
+
+  it('reads tiers by plugin, and refuses what names no plugin or no tier', () => {
+    expect(readSettings({}).PLUGIN_TIERS).toEqual(new Map())
+    const { PLUGIN_TIERS, PLUGIN_TRUSTED } = readSettings({
+      PLUGIN_TIERS: 'translation=isolate, my.bot=worker',
+      PLUGIN_TRUSTED: 'my.bot',
+    })
+    expect([...PLUGIN_TIERS]).toEqual([
+      ['translation', 'isolate'],
+      ['my.bot', 'worker'],
+    ])
+    expect(PLUGIN_TRUSTED).toEqual(['my.bot'])
+    for (const PLUGIN_TIERS of ['bot', 'bot=', '=worker', 'bot=thread', 'bot=worker=isolate'])
+      expect(() => readSettings({ PLUGIN_TIERS })).toThrow(/PLUGIN_TIERS must be a list of id=tier/)
+  })
 })

@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url'
 import * as v from 'valibot'
 import { GatewayError } from '../src/contract/errors.ts'
-import { tiers } from '../src/contract/plugin-view.ts'
+import { Tier, tiers } from '../src/contract/plugin-view.ts'
 import { isKey } from './store/encryption-key.ts'
 
 const flag = v.pipe(
@@ -25,6 +25,29 @@ const list = v.pipe(
       .split(',')
       .map(part => part.trim())
       .filter(part => part !== ''),
+  ),
+)
+const tierByPlugin = v.pipe(
+  list,
+  v.check(
+    entries => entries.every(entry => /^[^=]+=/.test(entry) && v.is(Tier, entry.replace(/^[^=]+=/, ''))),
+    `must be a list of id=tier, each tier one of ${tiers.join(', ')}`,
+  ),
+  v.transform(
+    entries =>
+      new Map(
+        entries.map(entry => [
+          entry.split('=')[0]?.trim() ?? '',
+          v.parse(Tier, entry.replace(/^[^=]+=/, '')),
+        ]),
+      ),
+  ),
+)
+const folders = v.pipe(
+  list,
+  v.check(
+    paths => paths.every(path => /^\/[^\u0000]*$/.test(path) && path !== '/'),
+    'must be absolute paths of folders, and not /',
   ),
 )
 const url = (...protocols: string[]) =>
@@ -138,10 +161,51 @@ export const settingsTable = {
     fallback: null,
     about: 'whether a plugin URL must carry #sha256=; by default in production only',
   },
+  PLUGIN_CATALOG_URL: {
+    schema: url('http:', 'https:'),
+    fallback: null,
+    about: 'list of plugins that the dashboard offers, as JSON',
+  },
+  SEARCH_PROVIDER: {
+    schema: v.pipe(
+      v.string(),
+      v.regex(
+        /^(auto|builtin|none|plugin:[A-Za-z0-9._-]{1,100})$/,
+        'must be auto, builtin, none or plugin:<id>',
+      ),
+    ),
+    fallback: 'auto',
+    about: 'who searches messages: auto takes a plugin that offers to, else the gateway itself',
+  },
   PLUGIN_TIER: {
     schema: v.picklist(tiers, `must be one of ${tiers.join(', ')}`),
     fallback: 'process',
     about: 'where plugins run',
+  },
+  PLUGIN_TIER_WEAKEST: {
+    schema: v.picklist(tiers, `must be one of ${tiers.join(', ')}`),
+    fallback: 'worker',
+    about: 'no plugin runs in a tier below this one',
+  },
+  PLUGIN_TIERS: {
+    schema: tierByPlugin,
+    fallback: '',
+    about: 'tiers of single plugins, as id=tier,id=tier',
+  },
+  PLUGIN_TRUSTED: {
+    schema: list,
+    fallback: '',
+    about: 'ids of plugins that run even where their tier is no boundary',
+  },
+  PLUGIN_FS_ROOTS: {
+    schema: folders,
+    fallback: '',
+    about: 'folders below which plugins may be given paths that they ask for, with commas between',
+  },
+  PLUGIN_UID: {
+    schema: number(1, 4_294_960_000),
+    fallback: null,
+    about: 'first of 1000 user ids for plugins where the gateway is root and bubblewrap is missing',
   },
   ALLOW_UNSIGNED_INGRESS: {
     schema: flag,
@@ -201,7 +265,49 @@ export const settingsTable = {
     fallback: '1048576',
     about: 'largest media inside an event; 0 for none',
   },
+  BULK_MAX_CONCURRENT_BATCHES: {
+    schema: number(1, 10_000),
+    fallback: '50',
+    about: 'bulk sends that may be under way at once',
+  },
+  AUTOMATION_MAX_PER_SESSION: {
+    schema: number(1, 1_000),
+    fallback: '32',
+    about: 'automation rules that one session may have',
+  },
+  HISTORY_MAX_MESSAGES: {
+    schema: number(0, 10_000_000),
+    fallback: '20000',
+    about: 'messages of its history that a newly linked session stores; 0 for none',
+  },
+  HISTORY_MAX_MB: {
+    schema: number(0, 100_000),
+    fallback: '64',
+    about: 'what those may weigh, in MiB',
+  },
   MAX_SESSIONS: { schema: number(1, 10_000), fallback: '250', about: 'sessions that may run at once' },
+  SIMULATE_TYPING: { schema: flag, fallback: 'true', about: 'whether readers see typing before a message' },
+  SIMULATE_TYPING_MAX_MS: { schema: number(0, 60_000), fallback: '5000', about: 'longest typing, ms' },
+  MEDIA_DOWNLOAD_MAX_BYTES: {
+    schema: number(1, 2_147_483_648),
+    fallback: '52428800',
+    about: 'largest file that is sent, in bytes',
+  },
+  MEDIA_INCOMING_MAX_BYTES: {
+    schema: number(0, 2_147_483_648),
+    fallback: '104857600',
+    about: 'largest file of a message that is fetched, in bytes; 0 fetches none',
+  },
+  MEDIA_STORE_MAX_MB: {
+    schema: number(1, 100_000_000),
+    fallback: '20480',
+    about: 'room for files of messages in DATA_DIR, in MiB; the oldest go first',
+  },
+  MEDIA_STORE_MAX_DAYS: {
+    schema: number(0, 36_500),
+    fallback: '0',
+    about: 'days that files of messages are kept; 0 for ever',
+  },
   SHUTDOWN_GRACE_MS: { schema: number(0, 600_000), fallback: '15000', about: 'time to end in after SIGTERM' },
 } as const satisfies Record<
   string,

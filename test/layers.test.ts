@@ -49,6 +49,12 @@ const layers: readonly Layer[] = [
     project: /^(src|engine-node)\//,
     packages: /^(node:.+|valibot|isolated-vm)$/,
   },
+  // What runs in an isolate, where there is nothing of Node.
+  {
+    files: /^engine-node\/tiers\/shims\//,
+    project: /^(engine-node\/(guest|rpc|tiers\/shims)\/|src\/contract\/)/,
+    packages: /^$/,
+  },
   {
     files: /^engine-node\/sessions\//,
     project: /^(src|engine-node)\//,
@@ -66,9 +72,9 @@ const layers: readonly Layer[] = [
   },
   { files: /^engine-node\/net\//, project: /^(src|engine-node)\//, packages: /^(node:.+|valibot|undici)$/ },
   {
-    files: /^engine-node\/server\.ts$/,
+    files: /^engine-node\/(server|web-socket)\.ts$/,
     project: /^(src|engine-node)\//,
-    packages: /^(node:.+|valibot|hono(\/.+)?|@hono\/node-server(\/.+)?)$/,
+    packages: /^(node:.+|valibot|hono(\/.+)?|@hono\/node-server(\/.+)?|ws)$/,
   },
   { files: /^engine-node\/log\.ts$/, project: /^src\//, packages: /^pino$/ },
   {

@@ -1,7 +1,12 @@
 import { describe, expect, it, vi } from 'vitest'
-import { capabilities, MAX_CALLS_IN_FLIGHT, SEND_TIMEOUT_MS } from '../../src/contract/capabilities.ts'
+import {
+  capabilities,
+  MAX_CALLS_IN_FLIGHT,
+  SEND_RATE,
+  SEND_TIMEOUT_MS,
+} from '../../src/contract/capabilities.ts'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
-import { createAudit, MAX_DENIALS } from './audit.ts'
+import { createAudit, MAX_DENIALS, MAX_MINUTES } from './audit.ts'
 import { createBroker } from './broker.ts'
 import type { BrokerPlugin } from './decide.ts'
 import type { CallOrigin, Verbs } from './verb.ts'
@@ -123,6 +128,19 @@ describe('the gate', () => {
     expect(audit.denials()).toMatchObject([{ reason: 'in_flight' }])
   })
 
+  it('refuses a plugin that asks too often, verb by verb, and takes its calls again later', async () => {
+    const { call, audit, clock } = start()
+    const { burst, perSecond } = SEND_RATE
+    const send = () => call('messages.sendText', 's1', 'a@c.us', 'x')
+    for (let n = 0; n < burst; n += 1) await send()
+    await expect(send()).rejects.toThrow(`too many calls of messages.sendText: ${burst} at once`)
+    expect(await call('storage.get', 'k')).toBeNull()
+    clock.advance(1_000)
+    for (let n = 0; n < perSecond; n += 1) await send()
+    await expect(send()).rejects.toMatchObject({ code: 'capability_denied' })
+    expect(audit.denials('bot').map(({ reason }) => reason)).toEqual(['rate', 'rate'])
+  })
+
   it('gives a call its time and no more, and tells the verb', async () => {
     const origins: CallOrigin[] = []
     const { call, clock } = start({
@@ -215,12 +233,33 @@ describe('the session of a call', () => {
 })
 
 describe('the audit', () => {
-  it('keeps the latest refusals and counts all', () => {
+  it('keeps the latest refusals of each plugin and counts all', () => {
     const audit = createAudit()
-    for (let at = 0; at < MAX_DENIALS + 5; at += 1)
-      audit.denied({ at, pluginId: at % 2 ? 'a' : 'b', verb: 'v', sessionId: null, reason: 'permission' })
-    const times = audit.denials().map(denial => denial.at)
+    const denied = (pluginId: string, at: number) =>
+      audit.denied({ at, pluginId, verb: 'v', sessionId: null, reason: 'permission' })
+    denied('quiet', 0)
+    for (let at = 1; at < MAX_DENIALS + 5; at += 1) denied('loud', at)
+    const times = audit.denials('loud').map(denial => denial.at)
     expect([times.length, times[0], times.at(-1)]).toEqual([MAX_DENIALS, 5, MAX_DENIALS + 4])
-    expect(audit.counts('a').denied + audit.counts('b').denied).toBe(MAX_DENIALS + 5)
+    expect(audit.counts('loud').denied).toBe(MAX_DENIALS + 4)
+    // Who probes for ever hides nothing of what others did.
+    expect(audit.denials().map(({ pluginId }) => pluginId)).toContain('quiet')
+    audit.forget('loud')
+    expect(audit.denials('loud')).toEqual([])
+  })
+
+  it('counts what was let through by the minute, for an hour', () => {
+    const audit = createAudit()
+    const minute = 60_000
+    audit.allowed('bot', 'storage.get', 0)
+    audit.allowed('bot', 'storage.get', minute - 1)
+    audit.denied({ at: minute, pluginId: 'bot', verb: 'v', sessionId: null, reason: 'rate' })
+    expect(audit.minutes('bot')).toEqual([
+      { at: 0, allowed: { 'storage.get': 2 }, denied: 0 },
+      { at: minute, allowed: {}, denied: 1 },
+    ])
+    for (let n = 2; n < 2 * MAX_MINUTES; n += 1) audit.allowed('bot', 'storage.set', n * minute)
+    expect(audit.minutes('bot')).toHaveLength(MAX_MINUTES)
+    expect(audit.counts('bot').allowed).toEqual({ 'storage.get': 2, 'storage.set': 2 * MAX_MINUTES - 2 })
   })
 })

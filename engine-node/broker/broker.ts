@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import {
   type CapabilitySpec,
   capabilities,
+  DEFAULT_RATE,
   isVerb,
   MAX_CALLS_IN_FLIGHT,
   type Verb,
@@ -12,6 +13,7 @@ import { GatewayError } from '../../src/contract/errors.ts'
 import type { Clock } from '../clock.ts'
 import type { AuditRecord } from './audit.ts'
 import { type BrokerPlugin, decide } from './decide.ts'
+import { createTokenBucket } from './token-bucket.ts'
 import type { CallOrigin, Verbs } from './verb.ts'
 
 export interface CapabilityCall {
@@ -73,7 +75,15 @@ export function createBroker({ verbs, plugin, isLive, clock, audit }: BrokerDeps
 
   function connect(pluginId: string): Connection {
     const ended = new AbortController()
+    const buckets = new Map<Verb, () => boolean>()
     let open = 0
+
+    /** False where the plugin has called the verb too often. */
+    function takeToken(verb: Verb, { rate = DEFAULT_RATE }: CapabilitySpec): boolean {
+      const take = buckets.get(verb) ?? createTokenBucket(rate, clock.now)
+      buckets.set(verb, take)
+      return take()
+    }
 
     async function call(
       { verb, args, inFlight }: CapabilityCall,
@@ -91,11 +101,16 @@ export function createBroker({ verbs, plugin, isLive, clock, audit }: BrokerDeps
           `too many concurrent capability calls (limit ${MAX_CALLS_IN_FLIGHT})`,
         )
       const row: CapabilitySpec = capabilities[verb]
+      if (!takeToken(verb, row)) {
+        const { burst, perSecond } = row.rate ?? DEFAULT_RATE
+        const why = `too many calls of ${verb}: ${burst} at once and ${perSecond} a second are allowed`
+        refuse(pluginId, verb, null, 'rate', why)
+      }
       const parsed = v.safeParse(row.args, args)
       if (!parsed.success) refuse(pluginId, verb, null, 'arguments', argumentFault(verb, parsed.issues))
       const sessionId = sessionOf(row, parsed.output)
       assertAllowed(pluginId, verb, sessionId)
-      audit.allowed(pluginId, verb)
+      audit.allowed(pluginId, verb, clock.now())
 
       open += 1
       const late = new AbortController()
@@ -118,6 +133,11 @@ export function createBroker({ verbs, plugin, isLive, clock, audit }: BrokerDeps
         const run = verbs[verb] as AnyVerb
         const result = await unlessAborted(run(parsed.output, origin), signal)
         return v.parse(row.result, result)
+      } catch (thrown) {
+        // A verb that refuses for a reason of its own names it; what `assertAllowed` refused is recorded already.
+        if (thrown instanceof GatewayError && typeof thrown.details.refusal === 'string')
+          refuse(pluginId, verb, sessionId, thrown.details.refusal, thrown.message)
+        throw thrown
       } finally {
         stopTimer()
         open -= 1

@@ -196,6 +196,43 @@ describe('failures', () => {
   })
 })
 
+describe('a guard', () => {
+  const guard = (answer: () => unknown, failClosed = true) => {
+    const { chain, failures } = start()
+    const off = chain.on(VETOABLE, {
+      pluginId: 'g',
+      priority: 1,
+      handler: async () => answer(),
+      failClosed,
+    })
+    const told = vi.fn(async () => null)
+    chain.on(VETOABLE, { pluginId: 'after', priority: 2, handler: told })
+    return { outcome: () => chain.run(VETOABLE, posting, origin), failures, told, off }
+  }
+  const broken: [string, () => unknown][] = [
+    ['is late', () => Promise.reject(new GatewayError('plugin_timeout', 'too late'))],
+    ['talks nonsense', () => 'yes'],
+    ['throws in one of its handlers', () => ({ continue: true, error: 'threw' })],
+    ['rewrites to nonsense', () => ({ data: { payload: 'cut' } })],
+  ]
+  it.each(broken)('that %s refuses; any other plugin would be skipped', async (_, answer) => {
+    const closed = guard(answer)
+    expect(await closed.outcome()).toEqual({ continue: false, data: posting, vetoedBy: 'g' })
+    expect(closed.failures).toHaveLength(1)
+    expect(closed.told).not.toHaveBeenCalled()
+    const open = guard(answer, false)
+    expect(await open.outcome()).toEqual({ continue: true, data: posting })
+    expect(open.told).toHaveBeenCalledTimes(1)
+  })
+
+  it('that is content, or gone, stands in nobody’s way', async () => {
+    const { outcome, off } = guard(() => null)
+    expect((await outcome()).continue).toBe(true)
+    off()
+    expect((await outcome()).continue).toBe(true)
+  })
+})
+
 describe('gates', () => {
   it('keep a plugin from an event, at once or after a look; one that fails is closed', async () => {
     const gate = vi.fn((pluginId: string) => {

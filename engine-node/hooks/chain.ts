@@ -39,6 +39,8 @@ export interface HookRegistration {
   pluginId: string
   priority: number
   handler(dispatch: HookDispatch): Promise<unknown>
+  /** Where the hook can refuse: a plugin that fails refuses, in place of being skipped. */
+  failClosed?: boolean
 }
 
 /** Which plugin's call brought the event about, and the hooks that this call was made from. */
@@ -105,8 +107,8 @@ export function createChain({ now, log, mayRun, record }: ChainDeps): Chain {
     log.warn({ plugin: pluginId, hook: event, err: thrown }, 'A plugin failed in a hook')
   }
 
-  /** Null for a plugin that changes nothing, be it because it may not run, failed, or said so. */
-  async function ask(slot: HookRegistration, dispatch: HookDispatch): Promise<HookResult | null> {
+  /** Null for a plugin that changes nothing, be it because it may not run or said so. */
+  async function ask(slot: HookRegistration, dispatch: HookDispatch): Promise<HookResult | 'failed' | null> {
     const { pluginId } = slot
     const { event, sessionId, data } = dispatch
     try {
@@ -116,22 +118,24 @@ export function createChain({ now, log, mayRun, record }: ChainDeps): Chain {
       if (answer === null || answer === undefined) return null
       const result = v.safeParse(HookResult, answer)
       if (!result.success) throw nonsense(`The answer is not that of a hook: ${v.summarize(result.issues)}`)
-      if (result.output.error !== undefined) failed(pluginId, event, nonsense(result.output.error))
-      return result.output
+      if (result.output.error === undefined) return result.output
+      // One of its handlers threw, and the others went on: that is no answer to rely on.
+      failed(pluginId, event, nonsense(result.output.error))
+      return slot.failClosed && result.output.continue ? 'failed' : result.output
     } catch (thrown) {
       failed(pluginId, event, thrown)
-      return null
+      return 'failed'
     }
   }
 
-  /** The payload as the next plugin gets it. */
+  /** The payload as the next plugin gets it; undefined where the answer is not usable. */
   function rewritten(slot: HookRegistration, event: HookName, data: unknown, answer: unknown): unknown {
     const { rewrite }: HookSpec = hooks[event]
     if (answer === undefined || rewrite === null) return data
     const result = v.safeParse(rewrite, answer)
     if (result.success) return result.output
     failed(slot.pluginId, event, nonsense(`The returned data is not usable: ${v.summarize(result.issues)}`))
-    return data
+    return undefined
   }
 
   return {
@@ -164,8 +168,11 @@ export function createChain({ now, log, mayRun, record }: ChainDeps): Chain {
         const dispatch = { event, data: current, sessionId, source, timestamp, inFlight, timeoutMs }
         const result = await ask(slot, dispatch)
         if (result === null) continue
-        current = rewritten(slot, event, current, result.data)
-        if (result.continue) continue
+        const next = result === 'failed' ? undefined : rewritten(slot, event, current, result.data)
+        if (next === undefined && veto && slot.failClosed)
+          return { continue: false, data: current as HookPayload<N>, vetoedBy: slot.pluginId }
+        current = next ?? current
+        if (result === 'failed' || result.continue) continue
         const outcome = { continue: !veto, data: current as HookPayload<N> }
         return veto ? { ...outcome, vetoedBy: slot.pluginId } : outcome
       }

@@ -43,9 +43,12 @@ export function createAttempt(deps: {
   clock: Clock
   hooks: DeliveryHooks
   maxPayloadBytes?: number
+  /** The data with the file that it speaks of; as it is, where there is none. */
+  withFile?: (of: { event: string; sessionId: string; data: string }) => Promise<string>
   fault(name: OutboxFault): void
 }): Attempt {
   const { send, clock, hooks, fault, maxPayloadBytes = MAX_PAYLOAD_BYTES } = deps
+  const { withFile = async ({ data }) => data } = deps
 
   /** What plugins make of the body; null when one of them cancels it. A retry sends what the first try has sent. */
   async function throughHooks(delivery: QueuedDelivery, body: string): Promise<string | null> {
@@ -80,7 +83,7 @@ export function createAttempt(deps: {
     else if (data === null)
       return { kind: 'unsendable', why: 'The event log has forgotten the event', rewritten }
     else {
-      text = bodyOf(envelope, data)
+      text = bodyOf(envelope, await withFile({ event, sessionId, data }))
       if (attempts === 0) {
         const changed = await throughHooks(delivery, text)
         if (changed === null) return { kind: 'cancelled', why: 'A plugin cancelled the delivery', rewritten }

@@ -50,6 +50,8 @@ export interface OutboxDeps {
   /** OpenWA's `WEBHOOK_MAX_PAYLOAD_BYTES` and `WEBHOOK_MEDIA_INLINE_MAX_BYTES`. */
   maxPayloadBytes?: number
   maxInlineMediaBytes?: number
+  /** The data of an event with its file, as receivers get it; the log keeps it without. */
+  withFile?: (of: { event: string; sessionId: string; data: string }) => Promise<string>
 }
 
 export function createOutbox(deps: OutboxDeps): Outbox {

@@ -29,3 +29,9 @@ export function isActiveFor(access: BrokerPlugin, sessionId: string | null): boo
   if (!covers(access.sessions, sessionId)) return false
   return !access.sessionScoped || covers(access.activeSessions, sessionId)
 }
+
+/** The hooks that a plugin guards: where it should run and does not, the answer there is no. */
+export function guardedBy({ manifest }: Pick<PluginRow, 'manifest'>): readonly string[] {
+  const parsed = v.safeParse(Manifest, manifest)
+  return parsed.success ? (parsed.output.failClosed ?? []) : []
+}

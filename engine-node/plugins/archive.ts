@@ -136,7 +136,11 @@ export function readManifest(bytes: Uint8Array): Manifest {
     maxDepth: archiveLimits.manifestDepth,
     refuse: why => refuseArchive('manifest', `manifest.json is not valid JSON: it ${why}`),
   })
-  return parseManifest(value)
+  const manifest = parseManifest(value)
+  // What comes as an archive did not come with the gateway.
+  if (manifest.sandboxed === false)
+    throw new GatewayError('manifest_invalid', 'Only a bundled plugin may ask for sandboxed: false')
+  return manifest
 }
 
 /** A manifest from parsed JSON. Throws `manifest_invalid` with every fault and where it is. */

@@ -55,6 +55,9 @@ describe('install', () => {
       activeSessions: ['*'],
       tier: 'process',
       missingPromises: ['no namespaces here'],
+      asks: {},
+      grants: {},
+      waitsFor: [],
     })
     expect(await listPlugins(world.db)).toEqual([view])
   })

@@ -30,7 +30,13 @@ export interface CatalogueDeps {
   seal: ConfigSeal
   now(): number
   /** The tier that a plugin would run in now. */
-  tierOf(pluginId: string): TierStatus
+  tierOf(wish: { pluginId: string; asked: Tier | null }): TierStatus
+}
+
+/** A package on disk that is nobody's yet; a start of the gateway sweeps it away. */
+export interface StagedPackage {
+  /** Makes it the plugin's, in one step with the patch. Rejects with nothing changed and the package gone. */
+  swap(row: PluginRow, patch: Omit<PluginPatch, 'updatedAt'>): Promise<void>
 }
 
 export interface Catalogue {
@@ -41,7 +47,9 @@ export interface Catalogue {
   all(): Promise<PluginRow[]>
   update(pluginId: string, patch: Omit<PluginPatch, 'updatedAt'>): Promise<void>
   /** The proven folder of a plugin, and its manifest as the package has it. Rejects with `package_invalid` when damaged. */
-  open(row: PluginRow): Promise<{ packageDir: string; manifest: Manifest }>
+  open(row: PluginRow): Promise<{ packageDir: string; manifest: Manifest; files: PluginPackage['files'] }>
+  /** Writes a package beside the one that a plugin has. */
+  stage(pack: PluginPackage, archive: Uint8Array): Promise<StagedPackage>
   /** The row with all that hangs on it, then the folder. Rejects with `plugin_built_in`. */
   remove(row: PluginRow): Promise<void>
   /** Makes rows and folders agree after a crash: call it once, before anything else. */
@@ -58,7 +66,7 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
     const [name] = nameOf(row)
     if (!name) throw new GatewayError('package_invalid', `Plugin ${row.id} has no package`)
     const { packageDir, pack } = await folders.verify(name)
-    return { packageDir, manifest: pack.manifest }
+    return { packageDir, manifest: pack.manifest, files: pack.files }
   }
 
   async function isDamaged(row: PluginRow): Promise<GatewayError | null> {
@@ -83,7 +91,7 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
 
   /** What a package says of a plugin, as columns. */
   function packageColumns({ manifest, sha256 }: PluginPackage) {
-    const { tier, missingPromises } = deps.tierOf(manifest.id)
+    const { tier, missingPromises } = deps.tierOf({ pluginId: manifest.id, asked: manifest.tier ?? null })
     return {
       name: manifest.name,
       version: manifest.version,
@@ -133,6 +141,22 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
       for (const old of before ? nameOf(before) : [])
         if (old.sha256 !== pack.sha256) await folders.remove(old)
       return await get(id)
+    },
+
+    async stage(pack, archive) {
+      const undo = await folders.place(pack, archive)
+      return {
+        async swap(row, patch) {
+          const { manifest } = pack
+          const config = seal.columns(manifest, withDefaults(manifest, seal.open(row)))
+          const columns = { ...packageColumns(pack), ...config, ...patch, updatedAt: now() }
+          await writer.commit([updatePlugin(db, row.id, columns)]).catch(async (error: unknown) => {
+            await undo()
+            throw error
+          })
+          for (const old of nameOf(row)) if (old.sha256 !== pack.sha256) await folders.remove(old)
+        },
+      }
     },
 
     async remove(row) {

@@ -2,6 +2,8 @@
 // a channel, a peer and the broker; tests make one from functions.
 import type { GatewayError } from '../../src/contract/errors.ts'
 import type { GuestCall, GuestParams, LogLevel } from '../../src/contract/frames.ts'
+import type { Powers } from '../../src/contract/grants.ts'
+import type { Tier } from '../../src/contract/plugin-view.ts'
 
 export interface GuestLogLine {
   level: LogLevel
@@ -31,6 +33,9 @@ export interface GuestConnection extends AsyncDisposable {
 export type OpenGuest = (options: {
   pluginId: string
   packageDir: string
+  /** The tier that the manifest asks for; null for none. */
+  asked: Tier | null
+  powers: Powers
   /** A line that the guest printed: hostile text, cut to a bound. */
   onOutput(line: string): void
 }) => Promise<GuestConnection>

@@ -1,10 +1,11 @@
 // What GET /plugins/:id/health says: the plugin's own word where it runs, the gateway's about why it does not, and what an
 // operator needs beside it (plugin contract, section 3).
 import * as v from 'valibot'
+import type { PluginRuntime } from '../../src/contract/plugin-view.ts'
 import type { PluginRow } from '../../src/db/plugins.ts'
 import type { HookFailure } from '../hooks/chain.ts'
 import type { GuestConnection } from './guest-connection.ts'
-import { errorText, type Runtime } from './host.ts'
+import { errorText } from './host.ts'
 import { escapeLine } from './plugin-log.ts'
 
 export const HEALTH_TIMEOUT_MS = 5_000
@@ -19,7 +20,7 @@ export type Health = {
   message?: string
   tier: PluginRow['tier']
   missingPromises: string[]
-  runtime: Runtime
+  runtime: PluginRuntime
   usage: { memoryBytes: number; cpuMs: number } | null
   lastHookError: HookFailure | null
 }
@@ -28,7 +29,7 @@ export type Health = {
 export async function askHealth(of: {
   row: PluginRow
   guest: GuestConnection | null
-  runtime: Runtime
+  runtime: PluginRuntime
   lastHookError: HookFailure | null
 }): Promise<Health> {
   const { row, guest, runtime, lastHookError } = of

@@ -1,10 +1,13 @@
 import { pino } from 'pino'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/contract/errors.ts'
+import { defaultModules, powersOf } from '../../src/contract/grants.ts'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
 import { createChain } from '../hooks/chain.ts'
-import { createPluginHost, PHASE_TIMEOUT_MS, PING_TIMEOUT_MS } from './host.ts'
+import { PING_TIMEOUT_MS } from './end-phase.ts'
+import { createPluginHost, PHASE_TIMEOUT_MS } from './host.ts'
 import { createFakeGuests, type FakePlugin, never, settle } from './plugins.fixtures.ts'
+import { CRASH_WINDOW_MS } from './restart-policy.ts'
 
 let clock: ReturnType<typeof createFakeClock>
 let guests: ReturnType<typeof createFakeGuests>
@@ -23,11 +26,13 @@ function openHost() {
   const chain = createChain({ now: clock.now, log, mayRun: () => true, record: () => {} })
   const deps = {
     async load() {
-      return { packageDir: '/p', main: 'index.js', config: { base: { a: 1 }, sessions: {} } }
+      const config = { base: { a: 1 }, sessions: {} }
+      const given = { powers: powersOf({}, {}), env: { TOKEN: 't' } }
+      return { asked: null, packageDir: '/p', main: 'index.js', config, failClosed: [] as string[], ...given }
     },
     onRunning: async ({ byItself }: { byItself: boolean }) =>
       void told.push(byItself ? 'running again' : 'running'),
-    onFailed: async (error: string) => void told.push(`failed: ${error}`),
+    onFailed: async (error: string, _crashes: readonly number[]) => void told.push(`failed: ${error}`),
   }
   const host = createPluginHost({
     pluginId: 'p',
@@ -37,7 +42,7 @@ function openHost() {
     log,
     load: () => deps.load(),
     onRunning: start => deps.onRunning(start),
-    onFailed: error => deps.onFailed(error),
+    onFailed: (error, crashes) => deps.onFailed(error, crashes),
   })
   return { host, chain, told, deps }
 }
@@ -64,6 +69,8 @@ describe('start', () => {
       pluginId: 'p',
       main: '/guest/index.js',
       config: { base: { a: 1 }, sessions: {} },
+      env: { TOKEN: 't' },
+      modules: [...defaultModules],
     })
     expect(world.told).toEqual(['running'])
     expect(world.host.runtime()).toMatchObject({ state: 'running', reason: null, restarts: 0 })
@@ -189,12 +196,63 @@ describe('stop', () => {
     expect(guests.last().isDisposed).toBe(true)
   })
 
+  it('waits no longer for a guest that answers nothing at all', async () => {
+    behave({ 'lifecycle:onDisable': never, ping: never })
+    await world.host.start()
+    const stopped = world.host.stop(['onDisable', 'onUnload'])
+    await settle()
+    clock.advance(PING_TIMEOUT_MS)
+    await settle()
+    clock.advance(PING_TIMEOUT_MS)
+    await stopped
+    expect(guests.last().isDisposed).toBe(true)
+    expect(world.host.runtime()).toMatchObject({ state: 'stopped' })
+  })
+
   it('can be started again', async () => {
     await world.host.start()
     await world.host.stop(['onDisable'])
     await world.host.start()
     expect(state()).toBe('running')
     expect(guests.opened).toHaveLength(2)
+  })
+})
+
+describe('a guard', () => {
+  const post = async () => {
+    const payload = { sessionId: 's', event: 'message.received', payload: {} }
+    return (await world.chain.run('webhook:before', payload, { sessionId: 's', source: 'WebhookService' }))
+      .continue
+  }
+  beforeEach(async () => {
+    const { load } = world.deps
+    world.deps.load = async () => ({ ...(await load()), failClosed: ['webhook:before'] })
+    await world.host.start()
+    guests.last().subscribe('webhook:before')
+  })
+
+  it('refuses what it guards from its crash until it runs again', async () => {
+    expect(await post()).toBe(true)
+    guests.last().crash('exit code 7')
+    await settle()
+    expect(await post()).toBe(false)
+    expect(world.host.isBlocking()).toBe(true)
+    clock.advance(1_000)
+    await settle()
+    expect(state()).toBe('running')
+    expect(world.host.isBlocking()).toBe(false)
+    expect(await post()).toBe(true)
+  })
+
+  it('refuses nothing once the operator has stopped it', async () => {
+    guests.last().crash('exit code 7')
+    await settle()
+    await world.host.stop([])
+    expect(await post()).toBe(true)
+    world.host.block(['webhook:before'])
+    expect(await post()).toBe(false)
+    await world.host.kill()
+    expect(await post()).toBe(true)
   })
 })
 
@@ -243,6 +301,11 @@ describe('a crash', () => {
     expect(world.told.at(-1)).toContain('switched off after 5 crashes in 10 minutes')
     expect(clock.pending).toBe(0)
 
+    // Whoever enables it again gives it one more chance, and not another five.
+    await world.host.start()
+    await crash()
+    expect(state()).toBe('failed')
+    clock.advance(CRASH_WINDOW_MS)
     await world.host.start()
     await crash()
     expect(state()).toBe('backing off')

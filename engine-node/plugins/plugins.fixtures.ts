@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { GuestCall, LogLevel } from '../../src/contract/frames.ts'
+import type { Powers } from '../../src/contract/grants.ts'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
+import { createAudit } from '../broker/audit.ts'
 import { type Chain, createChain, type HookFailure } from '../hooks/chain.ts'
 import type { Logger } from '../log.ts'
 import { openDatabase } from '../store/database.ts'
@@ -14,9 +16,11 @@ import { createWriteQueue } from '../store/write-queue.ts'
 import { buildZip, type FixtureEntry, goodEntries } from './archive.fixtures.ts'
 import { createCatalogue } from './catalogue.ts'
 import { createConfigSeal } from './configuration.ts'
+import { createGrantCheck } from './grant-check.ts'
 import type { GuestConnection, OpenGuest } from './guest-connection.ts'
 import { createPackageFolders } from './package-folders.ts'
 import { createPlugins } from './plugins.ts'
+import { createTrail } from './trail.ts'
 
 /** What a plugin of a test does when it is called; what it lacks answers null. `never` is a plugin that hangs. */
 export type FakePlugin = Partial<Record<GuestCall | `lifecycle:${string}`, (params: unknown) => unknown>>
@@ -25,6 +29,7 @@ export const never = () => new Promise(() => {})
 export interface FakeGuest extends GuestConnection {
   readonly pluginId: string
   readonly packageDir: string
+  readonly powers: Powers
   /** Every call so far: the method, and the phase of a lifecycle call. */
   readonly calls: string[]
   readonly isDisposed: boolean
@@ -40,7 +45,7 @@ export function createFakeGuests(clock: ReturnType<typeof createFakeClock>) {
   const behaviour = new Map<string, FakePlugin>()
   let refusal: GatewayError | null = null
 
-  const openGuest: OpenGuest = async ({ pluginId, packageDir, onOutput }) => {
+  const openGuest: OpenGuest = async ({ pluginId, packageDir, powers, onOutput }) => {
     if (refusal) throw refusal
     const { promise: closed, resolve: close } = Promise.withResolvers<GatewayError>()
     const listeners = { subscribe: (_: { event: string; priority: number }) => {}, log: (_: never) => {} }
@@ -49,6 +54,7 @@ export function createFakeGuests(clock: ReturnType<typeof createFakeClock>) {
     const guest: FakeGuest = {
       pluginId,
       packageDir,
+      powers,
       calls,
       closed,
       get isDisposed() {
@@ -138,6 +144,8 @@ export async function openPlugins(root = mkdtempSync(join(tmpdir(), 'wharf-plugi
   const guests = createFakeGuests(clock)
   const faults = { at: (_point: string): void | Promise<void> => {} }
   const downloads = new Map<string, Uint8Array>()
+  const calls = createAudit()
+  const env: Record<string, string> = { API_MASTER_KEY: 'the key of the gateway' }
 
   function start() {
     const folders = createPackageFolders({ pluginsDir, fault: point => faults.at(point) })
@@ -161,6 +169,14 @@ export async function openPlugins(root = mkdtempSync(join(tmpdir(), 'wharf-plugi
       tierOf,
       project: async (_pluginId, stored) => stored,
       onRunning: () => {},
+      calls,
+      trail: createTrail({ db: database.db, writer, now: clock.now, log }),
+      grants: createGrantCheck({
+        roots: [join(root, 'shared')],
+        dataDir: pluginsDir,
+        env,
+        reservedEnv: ['API_MASTER_KEY'],
+      }),
     })
     return { plugins, chain, catalogue, folders, ...plugins.handlers }
   }
@@ -175,6 +191,8 @@ export async function openPlugins(root = mkdtempSync(join(tmpdir(), 'wharf-plugi
     lines,
     guests,
     faults,
+    calls,
+    env,
     downloads,
     start,
     onDisk: () => readdirSync(pluginsDir).sort(),

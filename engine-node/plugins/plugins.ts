@@ -3,21 +3,30 @@
 import type { EngineHandlers, EngineMethod } from '../../src/contract/engine.ts'
 import { GatewayError, toGatewayError } from '../../src/contract/errors.ts'
 import type { GuestParams, PluginConfig } from '../../src/contract/frames.ts'
-import type { PluginView } from '../../src/contract/plugin-view.ts'
+import type { Grants } from '../../src/contract/grants.ts'
+import type { Manifest } from '../../src/contract/manifest.ts'
+import type { PluginView, Tier } from '../../src/contract/plugin-view.ts'
 import { type PluginRow, toPluginView } from '../../src/db/plugins.ts'
+import type { Audit } from '../broker/audit.ts'
 import type { BrokerPlugin } from '../broker/decide.ts'
 import type { Clock } from '../clock.ts'
 import type { Chain, HookFailure } from '../hooks/chain.ts'
 import type { Logger } from '../log.ts'
-import { accessOf, isActiveFor } from './access.ts'
+import { accessOf, guardedBy, isActiveFor } from './access.ts'
 import { normalizeMain, parseManifest, readArchive } from './archive.ts'
+import { callReport } from './call-report.ts'
 import { assertRemovable, type Catalogue, type TierStatus } from './catalogue.ts'
+import { readConfigPage } from './config-page.ts'
 import { type ConfigSeal, withBase, withSession } from './configuration.ts'
 import type { Download } from './download.ts'
+import type { GrantCheck } from './grant-check.ts'
 import type { OpenGuest } from './guest-connection.ts'
 import { askHealth } from './health.ts'
 import { createPluginHost, PHASE_TIMEOUT_MS, type PluginHost } from './host.ts'
 import { createKeyedQueue } from './keyed-queue.ts'
+import { switchedOff } from './restart-policy.ts'
+import type { Trail } from './trail.ts'
+import { assertUpdatable, updatePlugin } from './update.ts'
 
 /** OpenWA's budget for onDisable of all plugins together when the gateway ends. */
 export const SHUTDOWN_BUDGET_MS = 10_000
@@ -30,9 +39,13 @@ export interface PluginsDeps {
   chain: Pick<Chain, 'on'>
   clock: Clock
   log: Logger
-  tierOf(pluginId: string): TierStatus
+  tierOf(wish: { pluginId: string; asked: Tier | null }): TierStatus
   /** The configuration as the guest must get it: with that of its ingress instances over the stored one. */
   project(pluginId: string, stored: PluginConfig): Promise<PluginConfig>
+  grants: GrantCheck
+  trail: Trail
+  /** What the broker has seen of each plugin's calls. */
+  calls: Pick<Audit, 'denials' | 'counts' | 'minutes' | 'forget'>
   /** A plugin runs, for the first time or again. */
   onRunning(pluginId: string): void
 }
@@ -52,6 +65,8 @@ export interface Plugins extends AsyncDisposable {
   mayRun(pluginId: string, sessionId: string | null): boolean
   /** The plugin's own configuration, in clear. Rejects with `not_found`. */
   storedConfig(pluginId: string): Promise<PluginConfig>
+  /** For `net.fetch`: what its manifest says of hosts, and its configuration as the guest has it. */
+  netPolicy(pluginId: string): Promise<{ net: NonNullable<Manifest['net']> | null; config: PluginConfig }>
   /** Calls its handler of an ingress route. Rejects with `plugin_stopped` where it does not run now. */
   callWebhook(
     pluginId: string,
@@ -86,7 +101,7 @@ export function createPlugins(deps: PluginsDeps): Plugins {
       return known
     }
     const entry: Entry = {
-      host: hostOf(row.id),
+      host: hostOf(row.id, row.crashes),
       access,
       lastHookError: null,
       isStarting: false,
@@ -95,18 +110,31 @@ export function createPlugins(deps: PluginsDeps): Plugins {
     return entry
   }
 
-  function hostOf(pluginId: string): PluginHost {
+  function hostOf(pluginId: string, crashes: readonly number[]): PluginHost {
     return createPluginHost({
       ...deps,
       pluginId,
+      crashes,
+      onTransition: transition => deps.trail.transition(pluginId, transition),
       async load() {
         const row = await catalogue.get(pluginId)
         const { packageDir, manifest } = await catalogue.open(row)
+        const { stored, ...given } = await deps.grants.given(manifest, row.grants)
+        // What an update no longer asks for is no longer given.
+        if (row.grants !== null) await catalogue.update(pluginId, { grants: stored })
         const config = await deps.project(pluginId, seal.open(row))
-        return { packageDir, main: normalizeMain(manifest.main), config }
+        return {
+          ...given,
+          packageDir,
+          asked: manifest.tier ?? null,
+          main: normalizeMain(manifest.main),
+          config,
+          failClosed: manifest.failClosed ?? [],
+        }
       },
       async onRunning({ byItself }) {
-        const { tier, missingPromises } = deps.tierOf(pluginId)
+        const asked = parseManifest((await catalogue.get(pluginId)).manifest).tier ?? null
+        const { tier, missingPromises } = deps.tierOf({ pluginId, asked })
         await catalogue.update(pluginId, {
           status: 'enabled',
           error: null,
@@ -117,7 +145,8 @@ export function createPlugins(deps: PluginsDeps): Plugins {
         })
         deps.onRunning(pluginId)
       },
-      onFailed: error => catalogue.update(pluginId, { status: 'error', error }),
+      onFailed: (error, latest) =>
+        catalogue.update(pluginId, { status: 'error', error, crashes: [...latest] }),
     })
   }
 
@@ -142,7 +171,13 @@ export function createPlugins(deps: PluginsDeps): Plugins {
     })
   }
 
-  async function enable(pluginId: string) {
+  /** What the operator confirms is stored before it counts, so that the next start finds the same. */
+  async function confirm({ id, manifest }: PluginRow, grants: Grants) {
+    const confirmed = await deps.grants.confirm(parseManifest(manifest), grants)
+    await catalogue.update(id, { grants: confirmed })
+  }
+
+  async function enable(pluginId: string, grants: Grants | undefined) {
     const row = await catalogue.get(pluginId)
     const entry = entryOf(row)
     if (entry.isStarting || isClosing)
@@ -152,15 +187,16 @@ export function createPlugins(deps: PluginsDeps): Plugins {
       }
     entry.isStarting = true
     try {
-      return await withPlugin(pluginId, async (_row, { host }) => {
+      return await withPlugin(pluginId, async (row, { host }) => {
         if (host.runtime().state === 'running')
           return { success: true, message: `Plugin ${pluginId} is already enabled` }
+        if (grants) await confirm(row, grants)
         await host.start()
         return { success: true, message: `Plugin ${pluginId} enabled successfully` }
       })
     } catch (thrown) {
       const error = toGatewayError(thrown)
-      if (error.code === 'storage_unavailable' || error.code === 'internal') throw error
+      if (passedOn.includes(error.code)) throw error
       return { success: false, message: `Plugin ${pluginId} could not be enabled: ${error.message}` }
     } finally {
       entry.isStarting = false
@@ -216,7 +252,23 @@ export function createPlugins(deps: PluginsDeps): Plugins {
     handlers: {
       'plugin.install': ({ archive }) => install(Buffer.from(archive, 'base64')),
       'plugin.installUrl': async ({ url }) => install(await deps.download(url)),
-      'plugin.enable': ({ pluginId }) => enable(pluginId),
+      async 'plugin.update'({ pluginId, url }) {
+        assertUpdatable(await catalogue.get(pluginId))
+        const archive = await deps.download(url)
+        const pack = await readArchive(archive)
+        return await withPlugin(pluginId, async (row, { host }) => {
+          const { start } = await updatePlugin(catalogue, { row, host, pack, archive })
+          const updated = await catalogue.get(pluginId)
+          const { version } = updated
+          entryOf(updated)
+          log.info({ plugin: pluginId, version, sha256: pack.sha256 }, 'The plugin was updated')
+          // What keeps the new version from running is in its row.
+          if (start && !isClosing) await host.start().catch(() => {})
+          return toPluginView(await catalogue.get(pluginId))
+        })
+      },
+      'plugin.configPage': async ({ pluginId }) => readConfigPage(catalogue, await catalogue.get(pluginId)),
+      'plugin.enable': ({ pluginId, grants }) => enable(pluginId, grants),
       'plugin.disable': ({ pluginId }) => disable(pluginId),
       'plugin.configure': ({ pluginId, config }) =>
         withPlugin(pluginId, async (row, entry) => {
@@ -243,12 +295,17 @@ export function createPlugins(deps: PluginsDeps): Plugins {
         const { host, lastHookError } = entryOf(row)
         return await askHealth({ row, guest: host.guest(), runtime: host.runtime(), lastHookError })
       },
+      async 'plugin.calls'({ pluginId }) {
+        await catalogue.get(pluginId)
+        return callReport(deps.calls, pluginId)
+      },
       'plugin.uninstall': ({ pluginId }) =>
         withPlugin(pluginId, async (row, { host }) => {
           assertRemovable(row)
           await host.stop(['onDisable', 'onUnload'])
           await catalogue.remove(row)
           entries.delete(pluginId)
+          deps.calls.forget(pluginId)
           log.info({ plugin: pluginId }, 'The plugin was uninstalled')
           return null
         }),
@@ -260,9 +317,12 @@ export function createPlugins(deps: PluginsDeps): Plugins {
       for (const id of damaged) log.error({ plugin: id }, 'The plugin is damaged and stays off')
       for (const row of await catalogue.all()) {
         const { host } = entryOf(row)
-        if (!row.enabledByOperator || damaged.includes(row.id) || isClosing) continue
+        if (!row.enabledByOperator || isClosing) continue
+        const off = switchedOff(row.crashes, clock.now())
+        if (off !== null) host.hold(off)
+        if (damaged.includes(row.id) || off !== null) host.block(guardedBy(row))
         // The host has logged and recorded why.
-        await inOrder(row.id, () => host.start()).catch(() => {})
+        else await inOrder(row.id, () => host.start()).catch(() => host.block(guardedBy(row)))
       }
     },
 
@@ -274,10 +334,15 @@ export function createPlugins(deps: PluginsDeps): Plugins {
     isInstalled: pluginId => entries.has(pluginId),
     mayRun(pluginId, sessionId) {
       const entry = entries.get(pluginId)
-      if (entry?.host.runtime().state !== 'running') return false
+      if (!entry || (entry.host.runtime().state !== 'running' && !entry.host.isBlocking())) return false
       return isActiveFor(entry.access, sessionId)
     },
     storedConfig: async pluginId => seal.open(await catalogue.get(pluginId)),
+    async netPolicy(pluginId) {
+      const row = await catalogue.get(pluginId)
+      const config = await deps.project(pluginId, seal.open(row))
+      return { net: parseManifest(row.manifest).net ?? null, config }
+    },
     async callWebhook(pluginId, params, { timeoutMs }) {
       const guest = entries.get(pluginId)?.host.guest()
       if (!guest) throw new GatewayError('plugin_stopped', `Plugin ${pluginId} is not running`)
@@ -298,3 +363,6 @@ export function createPlugins(deps: PluginsDeps): Plugins {
     },
   }
 }
+
+/** Failures of enabling that are not the plugin's: OpenWA's way of saying no in an answer of 200 is not for them. */
+const passedOn: readonly string[] = ['storage_unavailable', 'internal', 'invalid_input']

@@ -12,14 +12,16 @@ export type RestartVerdict = { restart: true; delayMs: number } | { restart: fal
 
 /** `crashes`: when the plugin crashed, the newest last, that being the one to decide on. */
 export function judgeCrash(crashes: readonly number[]): RestartVerdict {
-  const newest = crashes.at(-1) ?? 0
-  const recent = crashes.filter(at => at > newest - CRASH_WINDOW_MS)
-  if (recent.length >= MAX_CRASHES)
-    return {
-      restart: false,
-      why: `switched off after ${recent.length} crashes in ${CRASH_WINDOW_MS / 60_000} minutes`,
-    }
+  const why = switchedOff(crashes, crashes.at(-1) ?? 0)
+  if (why !== null) return { restart: false, why }
   return { restart: true, delayMs: Math.min(FIRST_DELAY_MS * 2 ** (streakOf(crashes) - 1), LONGEST_DELAY_MS) }
+}
+
+/** Why a plugin with these crashes stays off at this hour; null where it may run. */
+export function switchedOff(crashes: readonly number[], now: number): string | null {
+  const recent = crashes.filter(at => at > now - CRASH_WINDOW_MS)
+  if (recent.length < MAX_CRASHES) return null
+  return `switched off after ${recent.length} crashes in ${CRASH_WINDOW_MS / 60_000} minutes`
 }
 
 /** Crashes in a row: those with less than a window of quiet between them. */

@@ -1,55 +1,21 @@
-import { describe, expect, it } from 'vitest'
-import type { HookHandler, IncomingMessage, PluginContext } from '../../src/contract/plugin.ts'
+import { afterEach, describe, expect, it } from 'vitest'
+import { createTestHost, type TestHost } from '../../engine-node/test-host/test-host.ts'
+import type { IncomingMessage } from '../../src/contract/plugin.ts'
+import manifest from './manifest.json' with { type: 'json' }
 import AutoReply from './plugin.ts'
 
-/** A context that records what the plugin does. */
-function createContext(config: Record<string, unknown>) {
-  const replies: unknown[][] = []
-  const store = new Map<string, unknown>()
-  let handler: HookHandler<'message:received'> | undefined
-  const context: PluginContext = {
-    pluginId: 'wharf-auto-reply',
-    config,
-    logger: { log() {}, debug() {}, warn() {}, error() {} },
-    storage: {
-      get: async key => store.get(key) ?? null,
-      set: async (key, value) => void store.set(key, value),
-      delete: async key => void store.delete(key),
-      list: async () => [...store.keys()],
-    },
-    messages: {
-      sendText: async () => ({ messageId: 'OUT', timestamp: 1 }),
-      reply: async (...args) => {
-        replies.push(args)
-        return { messageId: 'OUT', timestamp: 1 }
-      },
-    },
-    registerHook: (_event, registered) => {
-      handler = registered as unknown as HookHandler<'message:received'>
-    },
-  }
-  new AutoReply().onEnable(context)
-  const receive = async (message: Partial<IncomingMessage>, source: 'Engine' | 'MessageService' = 'Engine') =>
-    handler?.({
-      event: 'message:received',
-      sessionId: 'S',
-      source,
-      timestamp: new Date(0),
-      data: {
-        id: 'IN',
-        from: '2@c.us',
-        to: '1@c.us',
-        chatId: '2@c.us',
-        body: '',
-        type: 'text',
-        timestamp: 100,
-        fromMe: false,
-        isGroup: false,
-        kind: 'individual',
-        ...message,
-      },
-    })
-  return { replies, receive }
+const hosts: TestHost[] = []
+afterEach(async () => {
+  for (const host of hosts.splice(0)) await host[Symbol.asyncDispose]()
+})
+
+/** The plugin in a gateway of its own. */
+async function start(config: Record<string, unknown> = {}) {
+  const host = await createTestHost({ manifest, plugin: AutoReply, config })
+  hosts.push(host)
+  const { session: sessionId } = host
+  const receive = (message: Partial<IncomingMessage>) => host.receive({ id: 'IN', ...message })
+  return { host, sessionId, receive }
 }
 
 const rules = [
@@ -59,43 +25,53 @@ const rules = [
 
 describe('auto reply', () => {
   it('replies to the message that holds a keyword, whatever its case', async () => {
-    const { receive, replies } = createContext({ rules })
+    const { host, sessionId, receive } = await start({ rules })
     await receive({ body: 'Please HELP me' })
-    expect(replies).toEqual([['S', '2@c.us', 'IN', 'Here is help']])
+    expect(host.sent).toMatchObject([
+      { sessionId, chatId: '15550000002@c.us', type: 'reply', quotedMessageId: 'IN', text: 'Here is help' },
+    ])
+  })
+
+  it('has an answer from the start', async () => {
+    const { host, receive } = await start()
+    await receive({ body: 'help' })
+    expect(host.sent).toMatchObject([{ text: expect.stringContaining('opening hours') }])
   })
 
   it.each([
-    ['no keyword', { body: 'hello' }, 'Engine'],
-    ['its own message', { body: 'help', fromMe: true }, 'Engine'],
-    ['a group', { body: 'help', isGroup: true }, 'Engine'],
-    ['another source', { body: 'help' }, 'MessageService'],
-    ['no text', { body: '' }, 'Engine'],
-  ] as const)('keeps silent for %s', async (_, message, source) => {
-    const { receive, replies } = createContext({ rules })
-    await receive(message, source)
-    expect(replies).toEqual([])
+    ['no keyword', { body: 'hello' }],
+    ['its own message', { body: 'help', fromMe: true }],
+    ['a group', { body: 'help', chatId: '120@g.us' }],
+    ['no text', { body: '' }],
+  ])('keeps silent for %s', async (_, message) => {
+    const { host, receive } = await start({ rules })
+    await receive(message)
+    expect(host.sent).toEqual([])
+  })
+
+  it('keeps silent for what another source repeats', async () => {
+    const { host, receive } = await start({ rules })
+    const { data } = await receive({ body: 'nothing' })
+    await host.fire('message:received', { ...data, body: 'help' }, { source: 'MessageService' })
+    expect(host.sent).toEqual([])
   })
 
   it('answers in groups when told to', async () => {
-    const { receive, replies } = createContext({ rules, inGroups: true })
-    await receive({ body: 'hours?', isGroup: true, chatId: 'g@g.us' })
-    expect(replies).toEqual([['S', 'g@g.us', 'IN', '9 to 5']])
+    const { host, receive } = await start({ rules, inGroups: true })
+    await receive({ body: 'hours?', chatId: '120@g.us' })
+    expect(host.sent).toMatchObject([{ chatId: '120@g.us', text: '9 to 5' }])
   })
 
   it('answers a chat once in the configured time, and again after it', async () => {
-    const { receive, replies } = createContext({ rules, onceInSeconds: 60 })
+    const { host, receive } = await start({ rules, onceInSeconds: 60 })
     for (const timestamp of [100, 159, 160]) await receive({ body: 'help', timestamp })
-    await receive({ body: 'help', timestamp: 161, chatId: '3@c.us' })
-    expect(replies.length).toBe(3)
+    await receive({ body: 'help', timestamp: 161, chatId: '15550000003@c.us' })
+    expect(host.sent.length).toBe(3)
   })
 
-  it('lives with a configuration that makes no sense', async () => {
-    const { receive, replies } = createContext({
-      rules: [null, { keyword: 1 }, 'x', ...rules],
-      onceInSeconds: 'soon',
-    })
+  it('lives with rules that make no sense', async () => {
+    const { host, receive } = await start({ rules: [null, {}, { keyword: '', answer: 'x' }, ...rules] })
     await receive({ body: 'help' })
-    expect(replies.length).toBe(1)
-    await createContext({}).receive({ body: 'help' })
+    expect(host.sent.length).toBe(1)
   })
 })

@@ -15,6 +15,7 @@ import { openDatabase } from '../../engine-node/store/database.ts'
 import { createWriteQueue } from '../../engine-node/store/write-queue.ts'
 import { bundleGuest } from '../../engine-node/tiers/guest-bundle.ts'
 import { createProcessTier } from '../../engine-node/tiers/process.ts'
+import { powersOf } from '../../src/contract/grants.ts'
 import { isHookName } from '../../src/contract/hooks.ts'
 
 export interface PluginRig extends AsyncDisposable {
@@ -24,7 +25,7 @@ export interface PluginRig extends AsyncDisposable {
 }
 
 const PHASE_TIMEOUT_MS = 30_000
-const MEMORY_MB = 64
+const powers = powersOf({}, {})
 
 export async function createPluginRig(): Promise<PluginRig> {
   const stack = new AsyncDisposableStack()
@@ -64,7 +65,7 @@ export async function createPluginRig(): Promise<PluginRig> {
     clock,
     audit: createAudit(),
   })
-  const openGuest = createOpenGuest({ tierFor: () => tier, broker, clock, log, memoryMb: MEMORY_MB })
+  const openGuest = createOpenGuest({ tierFor: () => tier, broker, clock, log })
 
   return {
     chain,
@@ -79,7 +80,9 @@ export async function createPluginRig(): Promise<PluginRig> {
       ])
       const packageDir = mkdtempSync(join(folder, 'plugin-'))
       writeFileSync(join(packageDir, 'index.js'), source)
-      const guest = stack.use(await openGuest({ pluginId, packageDir, onOutput: line => log.error(line) }))
+      const guest = stack.use(
+        await openGuest({ pluginId, packageDir, asked: null, powers, onOutput: line => log.error(line) }),
+      )
       guest.onSubscribe(({ event, priority }) => {
         if (!isHookName(event)) return
         chain.on(event, {

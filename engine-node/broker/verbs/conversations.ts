@@ -40,11 +40,7 @@ export interface ConversationLocation {
 
 /** What the verbs need of the pipeline that also serves the API. A kind of message that it cannot send is left out. */
 export interface ConversationSender {
-  sendText(
-    sessionId: SessionId,
-    input: SendText & { linkPreview?: boolean },
-    origin: CallOrigin,
-  ): Promise<SendResult>
+  sendText(sessionId: SessionId, input: SendText, origin: CallOrigin): Promise<SendResult>
   reply(sessionId: SessionId, input: Reply, origin: CallOrigin): Promise<SendResult>
   sendMedia?(sessionId: SessionId, input: ConversationMedia, origin: CallOrigin): Promise<SendResult>
   sendLocation?(sessionId: SessionId, input: ConversationLocation, origin: CallOrigin): Promise<SendResult>

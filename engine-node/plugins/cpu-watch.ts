@@ -1,0 +1,115 @@
+// Ends a guest that uses more processor time in one call than it may. A wall clock alone would let a loop burn a core until
+// somebody asks the plugin for something, and would punish a plugin for waiting.
+import { GatewayError } from '../../src/contract/errors.ts'
+import type { Clock } from '../clock.ts'
+
+/** How often the processor time of a guest with an open call is read: a loop is ended within two of these. */
+export const CPU_INTERVAL_MS = 40
+
+/** How often a guest without an open call is looked at: it may loop in a timer of its own. */
+export const IDLE_INTERVAL_MS = 2_000
+
+/**
+ * A guest that was busy for this much of that time is asked for a sign of life, by a call that counts like any other. Low, since
+ * on a machine that is busy itself a loop does not get a whole core, and a needless question costs nothing.
+ */
+const BUSY_SHARE = 0.3
+
+export interface CpuWatchDeps {
+  clock: Clock
+  /** Processor time of the guest so far; null where it is not known. */
+  cpuMs(): Promise<number | null>
+  /** Of a call that asks for a sign of life. */
+  idleLimitMs: number
+  /** Any call that a guest answers at once. */
+  ping(): Promise<unknown>
+  /** Called once. */
+  exceeded(reason: GatewayError): void
+}
+
+export interface CpuWatch extends Disposable {
+  /** Watches while the call is open; one that was late counts on until the guest answers anything at all. */
+  during<T>(call: { what: string; limitMs: number }, run: () => Promise<T>): Promise<T>
+}
+
+interface OpenCall {
+  what: string
+  limitMs: number
+  /** Processor time when it was first looked at; null before. Short calls are never looked at, and cost nothing. */
+  from: number | null
+}
+
+export function createCpuWatch({ clock, cpuMs, idleLimitMs, ping, exceeded }: CpuWatchDeps): CpuWatch {
+  const open = new Set<OpenCall>()
+  const late = new Set<OpenCall>()
+  let isOver = false
+  let lastIdle: { at: number; cpu: number } | null = null
+  let cancel: () => void = () => {}
+  let isBusyTick = false
+
+  function end(): void {
+    isOver = true
+    cancel()
+    open.clear()
+    late.clear()
+  }
+
+  function schedule(): void {
+    if (isOver) return
+    const isBusy = open.size + late.size > 0
+    cancel()
+    isBusyTick = isBusy
+    cancel = clock.after(isBusy ? CPU_INTERVAL_MS : IDLE_INTERVAL_MS, () => void tick())
+  }
+
+  async function tick(): Promise<void> {
+    // A guest that has just ended may not be able to tell any more.
+    const cpu = await cpuMs().catch(() => null)
+    if (isOver) return
+    if (cpu !== null) {
+      for (const call of [...open, ...late]) {
+        call.from ??= cpu
+        if (cpu - call.from < call.limitMs) continue
+        end()
+        const why = `used more than ${call.limitMs} ms of processor time in one call (${call.what})`
+        exceeded(new GatewayError('plugin_crashed', why))
+        return
+      }
+      lookAtIdle(cpu)
+    }
+    schedule()
+  }
+
+  function lookAtIdle(cpu: number): void {
+    const at = clock.now()
+    const since = lastIdle
+    if (since !== null && at - since.at < IDLE_INTERVAL_MS) return
+    lastIdle = { at, cpu }
+    if (since === null || open.size + late.size > 0) return
+    if (cpu - since.cpu < BUSY_SHARE * (at - since.at)) return
+    void watch.during({ what: 'a sign of life', limitMs: idleLimitMs }, ping).catch(() => {})
+  }
+
+  const watch: CpuWatch = {
+    async during({ what, limitMs }, run) {
+      const call: OpenCall = { what, limitMs, from: null }
+      open.add(call)
+      if (!isBusyTick) schedule()
+      try {
+        const answer = await run()
+        late.clear()
+        return answer
+      } catch (thrown) {
+        // Nobody waits for the answer any more, but the guest may still be at it.
+        if (thrown instanceof GatewayError && thrown.code === 'plugin_timeout') late.add(call)
+        else late.clear()
+        throw thrown
+      } finally {
+        open.delete(call)
+      }
+    },
+    [Symbol.dispose]: end,
+  }
+  schedule()
+  return watch
+}

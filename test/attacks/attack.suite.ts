@@ -1,0 +1,198 @@
+// Runs every attack of the table in one tier: install, enable, strike, wait, look at everything that must not have changed,
+// uninstall.
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { promises } from '../../engine-node/tiers/promises.ts'
+import type { Tier } from '../../src/contract/plugin-view.ts'
+import { until } from '../support/gateway.ts'
+import { type AttackRig, NEIGHBOUR, openAttackRig } from './attack-rig.ts'
+import { type Attack, attacks, type Ending } from './attack-table.ts'
+
+const WITHIN_MS = 12_000
+
+/** How long a plugin that was switched off is watched for what it must not do any more. */
+const QUIET_MS = 200
+
+/** What one attack may put into the log, whatever it writes. */
+const MAX_LOG_CHARS = 3_000_000
+
+/** A gateway that answers slower than this while a plugin strikes is being stalled. Half of the answers, since machines are busy. */
+const HEALTH_MS = 200
+const SLOWEST_HEALTH_MS = 3_000
+
+export function attackSuite(tier: Tier): void {
+  let rig: AttackRig
+  let missing: readonly string[]
+  const ask = (method: string, path: string, body?: unknown) => rig.gateway.ask(method, path, body)
+
+  beforeAll(async () => {
+    rig = await openAttackRig(tier, attacks.flatMap(idsOf))
+    const { body } = await ask('GET', `/plugins/${NEIGHBOUR}`)
+    expect(body.tier, 'the tier that was asked for').toBe(tier)
+    missing = body.missingPromises
+  }, 60_000)
+  afterAll(async () => {
+    if (process.env.ATTACKS_SHOW) console.log(rig?.gateway.output().slice(-3_000))
+    await rig?.[Symbol.asyncDispose]()
+  })
+
+  async function strike({ strike: how = 'health' }: Attack, id: string) {
+    if (how === 'nothing') return
+    // Answers late or never where the plugin is being ended: that is looked at later.
+    const health = how.includes('health') ? ask('GET', `/plugins/${id}/health`) : null
+    if (how.includes('session')) await rig.makeSession()
+    await health
+    if (!how.includes('disable')) return
+    await ask('POST', `/plugins/${id}/disable`)
+    // From the moment on that this was answered, nothing of it takes effect.
+    const calls = async () => (await ask('GET', `/plugins/${id}/calls`)).body.counts
+    const then = await calls()
+    await new Promise(resolve => setTimeout(resolve, QUIET_MS))
+    expect(await calls()).toEqual(then)
+  }
+
+  /** Asks for the gateway's health until told to stop; gives how long each answer took. */
+  function watchHealth() {
+    const times: number[] = []
+    let isOver = false
+    const done = (async () => {
+      while (!isOver) {
+        const start = performance.now()
+        expect(await rig.health()).toBe(200)
+        times.push(performance.now() - start)
+        await new Promise(resolve => setTimeout(resolve, 40))
+      }
+    })()
+    return async () => {
+      isOver = true
+      await done
+      return times.sort((a, b) => a - b)
+    }
+  }
+
+  const outcomes = (id: string): [string, string][] =>
+    rig.gateway
+      .output()
+      .split('\n')
+      .filter(line => line.includes(`"plugin":"${id}"`))
+      .map(line => JSON.parse(line).msg as string)
+      .filter(text => text.startsWith('outcome '))
+      .map(text => JSON.parse(text.slice('outcome '.length)))
+
+  /** The line of the audit that tells of its end. */
+  async function endOf(id: string, withinMs: number): Promise<AuditLine | undefined> {
+    const ended = (line: AuditLine) => line.subject === id && /crashed|misbehaved/.test(line.action)
+    return await until(
+      async () => ((await ask('GET', '/audit?limit=200')).body.data as AuditLine[]).find(ended),
+      line => line !== undefined,
+      withinMs,
+    )
+  }
+
+  async function waitForEnd(ending: Ending, id: string, withinMs = WITHIN_MS) {
+    if ('ends' in ending) expect((await endOf(id, withinMs))?.errorMessage).toMatch(ending.ends)
+  }
+
+  describe(`an attack in the tier ${tier}`, () => {
+    // Where there is nothing to attack, a row has no test.
+    const here = attacks.filter(attack => attack.in?.[tier] !== null)
+    it.for(here)('$row $name', { timeout: 45_000 }, async (attack, { onTestFinished }) => {
+      const ending = attack.in?.[tier] ?? attack.ending
+      if (attack.promise !== null && promises[attack.promise].keptBy[tier] !== 'always') {
+        // What is not promised is not struck: it may well succeed. But whoever runs the plugin must have been told.
+        const { missing: sentence, keptBy } = promises[attack.promise]
+        if (keptBy[tier] === 'never') expect(missing).toContain(sentence)
+        if (missing.includes(sentence)) return
+      }
+
+      const { row, name, permissions = [], asks = {} } = attack
+      const ids = idsOf(attack)
+      const before = {
+        processes: rig.descendants(),
+        row: await rig.canaryRow(),
+        log: rig.gateway.output().length,
+      }
+      const sessions = row === 10 ? ['00000000-0000-4000-8000-000000000000'] : undefined
+      const file = `${String(row).padStart(2, '0')}-${name}`
+      for (const id of ids) await rig.install({ id, file, permissions, asks, ...(sessions && { sessions }) })
+
+      // So that what failed here does not fail the next ones.
+      onTestFinished(async () => {
+        for (const id of ids) await ask('DELETE', `/plugins/${id}`)
+      })
+      const stopWatching = watchHealth()
+      const grants = (await ask('GET', `/plugins/${ids[0]}`)).body.asks
+      for (const id of ids) {
+        const { body } = await ask('POST', `/plugins/${id}/enable`, { grants })
+        if ('fails' in ending)
+          expect(body).toMatchObject({ success: false, message: expect.stringMatching(ending.fails) })
+        else expect(body).toMatchObject({ success: true })
+      }
+      await Promise.all(ids.map(id => strike(attack, id)))
+      for (const id of ids) await waitForEnd(ending, id, attack.withinMs)
+
+      // During the attack, or right after it.
+      expect(await rig.neighbourValue()).toBe(rig.secrets[2])
+      const times = await stopWatching()
+      expect(times[Math.floor(times.length / 2)]).toBeLessThan(HEALTH_MS)
+      expect(times.at(-1)).toBeLessThan(SLOWEST_HEALTH_MS)
+
+      for (const id of ids) {
+        const isTelling = 'refused' in ending && attack.strike === undefined
+        // The log is another way than the answers, and may be a moment behind.
+        const tries = await until(
+          async () => outcomes(id),
+          list => list.length > 0 || !isTelling,
+          2_000,
+        )
+        if (process.env.ATTACKS_SHOW) console.log(id, JSON.stringify(tries))
+        expect(tries.filter(([, what]) => what.startsWith('GOT'))).toEqual([])
+        if ('refused' in ending && !attack.strike?.includes('disable'))
+          expect((await ask('GET', `/plugins/${id}`)).body.runtime.state).toBe('running')
+        const removed = await ask('DELETE', `/plugins/${id}`)
+        expect(removed.body).toMatchObject({ success: true })
+        const { data } = (await ask('GET', '/audit?limit=200')).body as { data: AuditLine[] }
+        const actions = data.filter(line => line.subject === id).map(line => line.action)
+        expect(actions).toContain('plugin_enabled')
+        if ('ends' in ending) expect(actions.join()).toMatch(/plugin_(crashed|misbehaved)/)
+      }
+
+      expect(process.kill(rig.pid, 0)).toBe(true)
+      expect(rig.hits()).toBe(0)
+      expect(rig.fileIsUntouched()).toBe(true)
+      expect(await rig.canaryRow()).toEqual(before.row)
+      const output = rig.gateway.output()
+      expect(output.length - before.log).toBeLessThan(MAX_LOG_CHARS)
+      expect(output.slice(before.log).includes('\u001b'), 'a raw escape is in the log').toBe(false)
+      for (const secret of rig.secrets) expect(output.includes(secret), `${secret} is in the log`).toBe(false)
+      // A process that was told to end is gone in a moment.
+      await until(
+        async () =>
+          rig
+            .descendants()
+            .filter(pid => !before.processes.includes(pid))
+            .map(commandOf),
+        left => left.length === 0,
+        3_000,
+      )
+    })
+  })
+}
+
+const idsOf = ({ row, name, copies = 1 }: Attack): string[] =>
+  Array.from({ length: copies }, (_, n) => `${row}-${name}${n > 0 ? `-${n}` : ''}`)
+
+/** For the failure: which process stayed. */
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').slice(-200)
+  } catch {
+    return 'gone'
+  }
+}
+
+interface AuditLine {
+  action: string
+  subject: string
+  errorMessage: string | null
+}

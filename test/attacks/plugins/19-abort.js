@@ -1,0 +1,1 @@
+attack(() => (process.abort ?? process.exit)())

@@ -1,0 +1,4 @@
+attack(async () => {
+  raw(Buffer.from('this is no JSON'))
+  await pause(5_000)
+})

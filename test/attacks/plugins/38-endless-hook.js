@@ -1,0 +1,3 @@
+hooks['session:created'] = () => new Promise(() => {})
+hooks['message:sending'] = () => new Promise(() => {})
+attack(() => {})

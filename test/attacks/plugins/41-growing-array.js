@@ -1,0 +1,4 @@
+attack(() => {
+  const kept = []
+  for (;;) kept.push(kept.length)
+})

@@ -1,0 +1,4 @@
+attack(() => {
+  const kept = []
+  for (let text = 'x'; ; text += text) kept.push(`${text}${kept.length}`.split('').join('-'))
+})

@@ -1,0 +1,4 @@
+module.exports.onDisable = () => {
+  for (;;);
+}
+attack(() => {})

@@ -1,0 +1,9 @@
+hooks['session:created'] = () => ({
+  toJSON() {
+    for (;;);
+  },
+  get continue() {
+    for (;;);
+  },
+})
+attack(() => {})

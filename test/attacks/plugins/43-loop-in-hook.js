@@ -1,0 +1,4 @@
+hooks['session:created'] = () => {
+  for (;;);
+}
+attack(() => {})

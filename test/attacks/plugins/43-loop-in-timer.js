@@ -1,0 +1,5 @@
+attack(() => {
+  setTimeout(() => {
+    for (;;);
+  }, 10)
+})

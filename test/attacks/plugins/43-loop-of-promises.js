@@ -1,0 +1,4 @@
+hooks['session:created'] = async () => {
+  for (;;) await null
+}
+attack(() => {})

@@ -1,0 +1,4 @@
+hooks['session:created'] = () => {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+}
+attack(() => {})

@@ -1,0 +1,2 @@
+hooks['session:created'] = () => /^(a+)+$/.test(`${'a'.repeat(60)}!`)
+attack(() => {})
