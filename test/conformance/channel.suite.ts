@@ -92,8 +92,9 @@ export function describeChannel({ name, open, death, bytes }: ChannelUnderTest):
         return prefix
       })(),
     }
-    for (const [what, sent] of Object.entries(badBytes))
-      it.runIf(bytes)(`closes on ${what}`, async () => {
+    // A pair in memory has no bytes to be wrong.
+    for (const [what, sent] of bytes ? Object.entries(badBytes) : [])
+      it(`closes on ${what}`, async () => {
         const { channel, ask } = await start()
         ask('bytes', { text: sent.toString('base64') })
         await expect(channel.receive()).rejects.toMatchObject({ code: 'plugin_misbehaved' })

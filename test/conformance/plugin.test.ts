@@ -167,9 +167,8 @@ describe.each(tiers)('a plugin in the tier %s', tier => {
   })
 
   // The gateway itself ends of them when they are in its own process: the tier `worker` promises nothing else.
-  it.skipIf(tier === 'worker').each(['keys', 'map', 'array', 'text'])(
-    'ends by itself of one large value of %s',
-    async body => {
+  for (const body of tier === 'worker' ? [] : ['keys', 'map', 'array', 'text'])
+    it(`ends by itself of one large value of ${body}`, async () => {
       const { hook, peer } = await run('bombs', { pluginId: `bombs-${body}` })
       const answer = await hook({ body }).catch((error: unknown) => error)
       if (body === 'text') expect(answer).toMatchObject({ error: 'Invalid string length' })
@@ -177,8 +176,7 @@ describe.each(tiers)('a plugin in the tier %s', tier => {
         expect(answer).toMatchObject({ code: 'plugin_crashed' })
         expect((await peer.closed).message).toMatch(/memory|SIGABRT|SIGTRAP/)
       }
-    },
-  )
+    })
 
   it('ends itself when it wants to', async () => {
     const { hook, peer } = await run('restless')
