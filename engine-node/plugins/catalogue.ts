@@ -30,7 +30,7 @@ export interface CatalogueDeps {
   seal: ConfigSeal
   now(): number
   /** The tier that a plugin would run in now. */
-  tierOf(wish: { pluginId: string; asked: Tier | null }): TierStatus
+  tierOf(wish: { pluginId: string; asked: Tier | null; files: PluginPackage['files'] }): TierStatus
 }
 
 /** A package on disk that is nobody's yet; a start of the gateway sweeps it away. */
@@ -90,8 +90,12 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
   }
 
   /** What a package says of a plugin, as columns. */
-  function packageColumns({ manifest, sha256 }: PluginPackage) {
-    const { tier, missingPromises } = deps.tierOf({ pluginId: manifest.id, asked: manifest.tier ?? null })
+  function packageColumns({ manifest, sha256, files }: PluginPackage) {
+    const { tier, missingPromises } = deps.tierOf({
+      pluginId: manifest.id,
+      asked: manifest.tier ?? null,
+      files,
+    })
     return {
       name: manifest.name,
       version: manifest.version,

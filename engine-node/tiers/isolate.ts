@@ -15,7 +15,6 @@ import { readPackageCode } from './package-code.ts'
 import { layersOf, type Probe } from './probe-machine.ts'
 import { missingPromises } from './promises.ts'
 import { createChildSandbox } from './sandboxed-child.ts'
-import { isolateGaps } from './shims/module-table.ts'
 import type { Guest, GuestOptions, TierHost } from './tier.ts'
 
 /** The most that a plugin may be granted for one call (`limits.cpuMs`). */
@@ -106,12 +105,6 @@ export async function createIsolateTier(deps: IsolateTierDeps): Promise<TierHost
 
   async function open({ pluginId, packageDir, memoryMb, onOutput }: GuestOptions): Promise<Guest> {
     const files = await readPackageCode(await realpath(packageDir))
-    const gaps = isolateGaps(files)
-    if (gaps.length > 0)
-      throw new GatewayError(
-        'plugin_isolation_missing',
-        `Plugin ${pluginId} does not run in the tier isolate, which has no ${gaps.join(', ')}. Give it the tier process in PLUGIN_TIERS`,
-      )
     const pooled = place(pluginId)
     try {
       const home = await pooled.starting

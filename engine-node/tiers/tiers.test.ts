@@ -45,6 +45,16 @@ describe('tiers', () => {
     expect(tiers.lacking.join(' ')).toContain('in the tier worker')
   })
 
+  it('says before a plugin is enabled which module the isolate tier lacks', async () => {
+    await using tiers = await open({ PLUGIN_TIER: 'isolate' })
+    const files = new Map([['index.js', Buffer.from("require('node:crypto'); require('node:zlib')")]])
+    const { tier, missingPromises } = tiers.statusOf({ pluginId: 'zips', asked: null, files })
+    expect(tier).toBe('isolate')
+    expect(missingPromises.filter(sentence => sentence.includes('has no'))).toEqual([
+      'The tier isolate has no zlib, which the package asks for.',
+    ])
+  })
+
   it('says what a machine without bubblewrap lacks', async () => {
     await using tiers = await open({}, '/nowhere')
     expect(tiers.lacking[0]).toContain('bubblewrap')

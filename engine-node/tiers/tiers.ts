@@ -12,6 +12,7 @@ import { bundleIsolate } from './isolate-bundle.ts'
 import { layersOf, probeMachine } from './probe-machine.ts'
 import { createProcessTier } from './process.ts'
 import { brokenBoundaries, missingPromises } from './promises.ts'
+import { isolateGaps } from './shims/module-table.ts'
 import type { TierHost } from './tier.ts'
 import { createWorkerTier } from './worker.ts'
 
@@ -24,6 +25,8 @@ export type TierSettings = Pick<
 export interface TierWish {
   pluginId: string
   asked: Tier | null
+  /** Its code, by path, where what it requires should be looked at: before it is enabled for the first time. */
+  files?: ReadonlyMap<string, Uint8Array>
 }
 
 export interface Tiers extends AsyncDisposable {
@@ -97,7 +100,14 @@ export async function openTiers(deps: {
     statusOf(wish) {
       const verdict = choose(wish)
       const tier = verdict.allow ? verdict.tier : settings.PLUGIN_TIER
-      return { tier, missingPromises: missingPromises(tier, layers) }
+      const gaps = tier === 'isolate' ? gapsOf(wish.files) : []
+      return {
+        tier,
+        missingPromises: [
+          ...missingPromises(tier, layers),
+          ...gaps.map(name => `The tier isolate has no ${name}, which the package asks for.`),
+        ],
+      }
     },
     lacking: [
       ...(probed.sandbox === null ? [`plugins run without bubblewrap: ${probed.why}.`] : []),
@@ -105,4 +115,10 @@ export async function openTiers(deps: {
     ],
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
+}
+
+/** Only said, not refused: a package may ask for a module that it can do without. */
+function gapsOf(files: TierWish['files']): string[] {
+  const code = [...(files ?? [])].filter(([path]) => /\.[cm]?js$/.test(path))
+  return isolateGaps(Object.fromEntries(code.map(([path, bytes]) => [path, Buffer.from(bytes).toString()])))
 }
