@@ -114,6 +114,8 @@ export function spawnGateway({ dataDir, whatsappUrl, env = {} }: Options): Child
       WHATSAPP_URL: whatsappUrl,
       RATE_LIMIT_SHORT_LIMIT: '1000',
       RATE_LIMIT_MEDIUM_LIMIT: '10000',
+      // A person's pace, which no test of anything else should wait for.
+      SIMULATE_TYPING: 'false',
       ...env,
     },
   })
