@@ -6,8 +6,9 @@ import { type Bench, type Goal, type Judged, judge } from './bench/figure.ts'
 import { hookRoundTrip } from './bench/hook-round-trip.ts'
 import { pluginChain } from './bench/plugin-chain.ts'
 import { pluginStart } from './bench/plugin-start.ts'
+import { tierComparison } from './bench/tiers.ts'
 
-const benches: readonly Bench[] = [hookRoundTrip, apiThroughput, pluginChain, pluginStart]
+const benches: readonly Bench[] = [hookRoundTrip, apiThroughput, pluginChain, pluginStart, tierComparison]
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } })
 const unknown = positionals.filter(name => !benches.some(bench => bench.name === name))

@@ -96,7 +96,9 @@ describe.each(Object.entries(proxies))('a %s proxy', (_name, make) => {
       clock: createClock(),
     })
     const text = async (url: string) =>
-      Buffer.from((await guarded({ url, hosts: 'any-public', timeoutMs: 3_000, maxBytes: 1_000 })).body).toString()
+      Buffer.from(
+        (await guarded({ url, hosts: 'any-public', timeoutMs: 3_000, maxBytes: 1_000 })).body,
+      ).toString()
     expect(await text(`http://localhost:${plain}/`)).toBe('plain')
     expect(await text(`https://localhost:${secure}/`)).toBe('secure')
     expect(proxy.targets).toEqual([`127.0.0.1:${plain}`, `127.0.0.1:${secure}`])

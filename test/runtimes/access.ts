@@ -8,6 +8,8 @@ export interface Access {
   unscoped?: true
   /** Open to keys that are held to some chats, when the request names one of them. */
   chats?: true
+  /** Open to such keys without naming any: what they may not see is left out. */
+  filtered?: true
 }
 
 export const access: Readonly<Record<string, Access>> = {
@@ -21,6 +23,42 @@ export const access: Readonly<Record<string, Access>> = {
   'POST /sessions/:sid/logout': { role: 'operator' },
   'POST /sessions/:sid/force-kill': { role: 'operator' },
   'DELETE /sessions/:sid': { role: 'operator' },
+
+  'GET /sessions/:sid/config': { role: 'viewer' },
+  'PATCH /sessions/:sid/config': { role: 'operator' },
+  'GET /sessions/:sid/proxy': { role: 'viewer' },
+  'PATCH /sessions/:sid/proxy': { role: 'admin', unscoped: true },
+  'POST /sessions/:sid/pairing-code': { role: 'operator' },
+  'POST /sessions/:sid/presence/subscribe': { role: 'operator', chats: true },
+  'GET /sessions/:sid/presence/:chatId': { role: 'viewer', chats: true },
+  'PUT /sessions/:sid/presence': { role: 'operator' },
+  'POST /sessions/:sid/calls/:callId/reject': { role: 'operator' },
+
+  'GET /sessions/:sid/chats': { role: 'viewer', filtered: true },
+  'GET /sessions/:sid/groups': { role: 'viewer', filtered: true },
+  'POST /sessions/:sid/chats/read': { role: 'operator', chats: true },
+  'POST /sessions/:sid/chats/unread': { role: 'operator', chats: true },
+  'POST /sessions/:sid/chats/archive': { role: 'operator', chats: true },
+  'POST /sessions/:sid/chats/mute': { role: 'operator', chats: true },
+  'POST /sessions/:sid/chats/pin': { role: 'operator', chats: true },
+  'POST /sessions/:sid/chats/delete': { role: 'operator', chats: true },
+  'POST /sessions/:sid/chats/typing': { role: 'operator', chats: true },
+  'DELETE /sessions/:sid/chats/:chatId/messages': { role: 'operator', chats: true },
+
+  'GET /sessions/:sid/contacts': { role: 'viewer', filtered: true },
+  'GET /sessions/:sid/contacts/blocked': { role: 'viewer' },
+  'GET /sessions/:sid/contacts/check/:number': { role: 'operator' },
+  'GET /sessions/:sid/contacts/profile-pictures': { role: 'viewer', chats: true },
+  'GET /sessions/:sid/contacts/:contactId': { role: 'viewer', chats: true },
+  'GET /sessions/:sid/contacts/:contactId/profile-picture': { role: 'viewer', chats: true },
+  'GET /sessions/:sid/contacts/:contactId/phone': { role: 'viewer', chats: true },
+
+  'GET /sessions/:sid/groups/join-info': { role: 'viewer' },
+  'GET /sessions/:sid/groups/:gid': { role: 'viewer', chats: true },
+  'GET /sessions/:sid/groups/:gid/settings': { role: 'viewer', chats: true },
+  'GET /sessions/:sid/groups/:gid/invite-code': { role: 'operator', chats: true },
+  'GET /sessions/:sid/groups/:gid/picture': { role: 'viewer', chats: true },
+  'GET /sessions/:sid/groups/:gid/membership-requests': { role: 'viewer', chats: true },
 
   'GET /sessions/:sid/messages': { role: 'viewer', chats: true },
   'POST /sessions/:sid/messages/send-text': { role: 'operator', chats: true },

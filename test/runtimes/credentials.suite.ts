@@ -85,7 +85,8 @@ function due(
     return forbidden('API key not authorized for this session')
   if (roles.indexOf(credential.role!) < roles.indexOf(rule.role))
     return forbidden(`Insufficient permissions. Required: ${rule.role}`)
-  if (credential.restricted && !rule.chats) return forbidden('API key is restricted to selected chats')
+  if (credential.restricted && !rule.chats && !rule.filtered)
+    return forbidden('API key is restricted to selected chats')
   if (credential.scoped && rule.unscoped)
     return forbidden('Session-scoped API keys are not permitted on this route')
   return null
@@ -93,9 +94,14 @@ function due(
 
 export function credentialsSuite(rig: () => ApiUnderTest): void {
   it('knows every route', () => {
-    const rows = routes.map(({ method, path, role, unscoped, chats }) => [
+    const rows = routes.map(({ method, path, role, unscoped, chats, filtersChats }) => [
       `${method} ${path}`,
-      { role, ...(unscoped && { unscoped }), ...(chats && { chats: true }) },
+      {
+        role,
+        ...(unscoped && { unscoped }),
+        ...(chats && { chats: true }),
+        ...(filtersChats && { filtered: true }),
+      },
     ])
     expect(Object.fromEntries(rows)).toEqual(access)
   })
