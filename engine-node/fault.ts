@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 
 export const faultPoints = [
   'inbound.after-decrypt',
+  'inbound.before-commit',
   'inbound.after-commit',
   'inbound.after-receipt',
   'inbound.after-hook',

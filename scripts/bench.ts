@@ -2,13 +2,26 @@
 // With --json one line per figure; a missed goal is in the output, not in the exit code, as the machine may be busy.
 import { parseArgs } from 'node:util'
 import { apiThroughput } from './bench/api-throughput.ts'
+import { engineThroughput } from './bench/engine.ts'
 import { type Bench, type Goal, type Judged, judge } from './bench/figure.ts'
 import { hookRoundTrip } from './bench/hook-round-trip.ts'
+import { outboxDelivery, outboxDrain } from './bench/outbox.ts'
 import { pluginChain } from './bench/plugin-chain.ts'
 import { pluginStart } from './bench/plugin-start.ts'
+import { idleSessions } from './bench/sessions.ts'
 import { tierComparison } from './bench/tiers.ts'
 
-const benches: readonly Bench[] = [hookRoundTrip, apiThroughput, pluginChain, pluginStart, tierComparison]
+const benches: readonly Bench[] = [
+  hookRoundTrip,
+  apiThroughput,
+  pluginChain,
+  pluginStart,
+  tierComparison,
+  engineThroughput,
+  idleSessions,
+  outboxDelivery,
+  outboxDrain,
+]
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } })
 const unknown = positionals.filter(name => !benches.some(bench => bench.name === name))

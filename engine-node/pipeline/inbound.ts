@@ -116,6 +116,7 @@ export function createInbound(deps: {
       if (media) files.arrived(row.id)
       tell({ id: row.id, sessionId: row.sessionId, message, isMarked: row.untold != null, row })
     })
+    fault?.('inbound.before-commit')
     // The gate lets its frames go at the end of the turn, or at the commit; this comes right behind them.
     if (fault) setImmediate(() => queue.after(() => fault('inbound.after-receipt')))
   }

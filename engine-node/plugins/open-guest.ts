@@ -35,12 +35,12 @@ export function createOpenGuest(deps: {
     const { memoryMb, cpuMs, filesystem } = powers
     const host = tierFor({ pluginId, asked })
     // A grant that would not be in force must not look as if it were.
-    if (filesystem.read.length + filesystem.write.length > 0)
+    if (filesystem.read.length + filesystem.write.length > 0 && !host.givesPaths)
       throw new GatewayError(
         'plugin_isolation_missing',
-        `The tier ${host.tier} shows a plugin no files but its own package: the paths that were granted cannot be given`,
+        `The tier ${host.tier} shows a plugin no files but its own package here: the paths that were granted cannot be given`,
       )
-    const guest = await host.open({ pluginId, packageDir, memoryMb, onOutput })
+    const guest = await host.open({ pluginId, packageDir, memoryMb, filesystem, onOutput })
     // Who calls is known from here on by the connection; nothing in a frame says it.
     const access = broker.connect(pluginId)
     let subscribed: (subscription: { event: string; priority: number }) => void = nobody

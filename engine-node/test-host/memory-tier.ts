@@ -13,6 +13,7 @@ export function createMemoryTier({ plugin, clock }: { plugin: unknown; clock: Cl
   return {
     tier: 'worker',
     missingPromises: ['The plugin runs in the process of its test.'],
+    givesPaths: false,
     async open({ pluginId }) {
       const [channel, far] = createLinkedPair()
       createRuntime({

@@ -23,6 +23,9 @@ export interface Mounts {
   nodePath: string
   /** Files and folders of the host; none for the probe, which runs Node alone. */
   files: Readonly<Partial<Record<FileName, string>>>
+  /** What is shown beside that, as [real path, path inside]. */
+  read?: readonly (readonly [string, string])[]
+  write?: readonly (readonly [string, string])[]
 }
 
 /**
@@ -43,6 +46,9 @@ export function bubblewrapArguments({ libraries }: Sandbox, mounts: Mounts): str
     ...['--dev', '/dev'],
     ...bind(mounts.nodePath, INSIDE.node),
     ...Object.entries(mounts.files).flatMap(([name, path]) => bind(path, INSIDE[name as FileName])),
+    ...(mounts.read ?? []).flatMap(([from, to]) => bind(from, to)),
+    // After the others: a folder to write in may lie below one that is only read.
+    ...(mounts.write ?? []).flatMap(([from, to]) => ['--bind', from, to]),
     ...['--remount-ro', '/'],
     ...['--chdir', '/'],
     '--',

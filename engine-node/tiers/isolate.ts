@@ -127,6 +127,7 @@ export async function createIsolateTier(deps: IsolateTierDeps): Promise<TierHost
   return {
     tier: 'isolate',
     missingPromises: missing,
+    givesPaths: false,
     open,
     async [Symbol.asyncDispose]() {
       for (const pooled of pool) {

@@ -20,9 +20,14 @@ const CLOSED = [
 const reading = (...paths: string[]) => ['--permission', ...paths.map(path => `--allow-fs-read=${path}`)]
 
 /** The arguments of Node up to and with the guest file. */
-export function nodeFlags({ guestFile, packageDir }: GuestFiles, memoryMb: number): string[] {
+export function nodeFlags(
+  { guestFile, packageDir }: GuestFiles,
+  memoryMb: number,
+  { read, write }: { read: readonly string[]; write: readonly string[] } = { read: [], write: [] },
+): string[] {
   return [
-    ...reading(guestFile, packageDir),
+    ...reading(guestFile, packageDir, ...read),
+    ...write.flatMap(path => [`--allow-fs-read=${path}`, `--allow-fs-write=${path}`]),
     ...CLOSED,
     '--no-addons',
     `--max-old-space-size=${memoryMb}`,

@@ -30,7 +30,11 @@ describe.runIf(process.getuid?.() === 0)('root without bubblewrap', () => {
       why: 'bubblewrap is not installed',
       firstUid: expect.any(Number),
     })
-    expect(all.hosts.process.missingPromises).toEqual([promises.wall.missing, promises.machine.missing])
+    expect(all.hosts.process.missingPromises).toEqual([
+      promises.wall.missing,
+      ...(all.probed.limiter === undefined ? [promises.descriptors.missing] : []),
+      promises.machine.missing,
+    ])
     expect(all.hosts.isolate.missingPromises).toEqual([promises.wall.missing, promises.neighbours.missing])
   })
 

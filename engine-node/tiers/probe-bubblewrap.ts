@@ -27,7 +27,8 @@ export async function probeBubblewrap(
   return { sandbox: null, why: `bubblewrap cannot make a sandbox on this machine${said ? ` (${said})` : ''}` }
 }
 
-async function findOnPath(name: string, searchPath: string): Promise<string | null> {
+/** The first program of the name that may be run; null where there is none. */
+export async function findOnPath(name: string, searchPath: string): Promise<string | null> {
   for (const folder of searchPath.split(delimiter)) {
     const path = join(folder, name)
     if (

@@ -1,12 +1,16 @@
 // What this machine has to fence plugins in with, found out once at the start by doing it.
 import { spawn } from 'node:child_process'
 import type { Sandbox } from './bubblewrap.ts'
+import { limitArguments } from './child-limits.ts'
 import { DEFAULT_FIRST_UID } from './other-uid.ts'
-import { probeBubblewrap } from './probe-bubblewrap.ts'
+import { findOnPath, probeBubblewrap } from './probe-bubblewrap.ts'
 import type { Layer } from './promises.ts'
 
 /** Where bubblewrap is missing: why, and the first user id that guests can be given, if any. */
-export type Probe = { sandbox: Sandbox } | { sandbox: null; why: string; firstUid?: number }
+export type Probe = ({ sandbox: Sandbox } | { sandbox: null; why: string; firstUid?: number }) & {
+  /** Path of prlimit, where it can set the limits of a guest. */
+  limiter?: string
+}
 
 /** Tried after the first one: containers often have no more than 65,536 ids. */
 const LOW_FIRST_UID = 60_200
@@ -25,11 +29,23 @@ export interface ProbeOptions {
   firstUid: number | null
 }
 
-export async function probeMachine({ nodePath, searchPath, firstUid }: ProbeOptions): Promise<Probe> {
+export async function probeMachine(options: ProbeOptions): Promise<Probe> {
+  const [fenced, limiter] = await Promise.all([probeFence(options), probeLimiter(options)])
+  return limiter === null ? fenced : { ...fenced, limiter }
+}
+
+async function probeLimiter({ nodePath, searchPath }: ProbeOptions): Promise<string | null> {
+  const limiter = process.platform === 'linux' ? await findOnPath('prlimit', searchPath) : null
+  if (limiter === null) return null
+  const [command = '', ...args] = [...limitArguments(limiter), nodePath, '--version']
+  return (await succeeds(command, args)) ? limiter : null
+}
+
+async function probeFence({ nodePath, searchPath, firstUid }: ProbeOptions): Promise<Probe> {
   const probed = await probeBubblewrap(nodePath, searchPath)
   if (probed.sandbox !== null || process.getuid?.() !== 0) return probed
   for (const uid of firstUid === null ? [DEFAULT_FIRST_UID, LOW_FIRST_UID] : [firstUid])
-    if (await runsAs(uid, nodePath)) return { ...probed, firstUid: uid }
+    if (await succeeds(nodePath, ['--version'], { uid, gid: uid })) return { ...probed, firstUid: uid }
   return { ...probed, why: `${probed.why}, and Node does not run under another user id` }
 }
 
@@ -39,13 +55,18 @@ export function layersOf(probed: Probe, platform: NodeJS.Platform = process.plat
   if (probed.sandbox !== null) layers.add('bubblewrap')
   else if (probed.firstUid !== undefined) layers.add('uid')
   if (platform === 'linux') layers.add('watchdog')
+  if (probed.limiter !== undefined) layers.add('limits')
   return layers
 }
 
-function runsAs(uid: number, nodePath: string): Promise<boolean> {
+function succeeds(
+  command: string,
+  args: readonly string[],
+  as: { uid?: number; gid?: number } = {},
+): Promise<boolean> {
   return new Promise(resolve => {
-    const options = { uid, gid: uid, env: {}, cwd: '/', stdio: 'ignore', timeout: TRIAL_TIMEOUT_MS } as const
-    const child = spawn(nodePath, ['--version'], options)
+    const options = { ...as, env: {}, cwd: '/', stdio: 'ignore', timeout: TRIAL_TIMEOUT_MS } as const
+    const child = spawn(command, args, options)
     child.once('error', () => resolve(false))
     child.once('exit', code => resolve(code === 0))
   })

@@ -10,14 +10,17 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createClock } from '../clock.ts'
 import { createPeer } from '../rpc/peer.ts'
 import { bundleGuest } from './guest-bundle.ts'
-import { probeBubblewrap } from './probe-bubblewrap.ts'
-import type { Probe } from './probe-machine.ts'
+import { type Probe, probeMachine } from './probe-machine.ts'
 import { createProcessTier } from './process.ts'
 import type { TierHost } from './tier.ts'
 
 const PLUGINS = fileURLToPath(new URL('../../test/fixtures/plugins', import.meta.url))
 const log = pino({ level: 'silent' })
-const probed = await probeBubblewrap(process.execPath, process.env.PATH ?? '')
+const probed = await probeMachine({
+  nodePath: process.execPath,
+  searchPath: process.env.PATH ?? '',
+  firstUid: null,
+})
 const wait = { timeoutMs: 10_000 }
 
 let folder = ''

@@ -50,9 +50,18 @@ export async function createProcessTier(deps: ProcessTierDeps): Promise<TierHost
 
   async function open(options: GuestOptions): Promise<Guest> {
     const packageDir = await realpath(options.packageDir)
+    const { read = [], write = [] } = options.filesystem ?? {}
+    if (read.length + write.length > 0 && probed.sandbox === null)
+      throw new GatewayError(
+        'plugin_isolation_missing',
+        'Paths are given only where bubblewrap keeps to them',
+      )
+    const real = (path: string) => realpath(path).then(from => [from, path] as const)
+    const [readable, writable] = await Promise.all([read, write].map(paths => Promise.all(paths.map(real))))
     const child = await sandbox.start({
       files: { guestFile, packageDir },
-      flags: seen => nodeFlags(seen, options.memoryMb),
+      mounts: { read: readable ?? [], write: writable ?? [] },
+      flags: seen => nodeFlags(seen, options.memoryMb, { read, write }),
       pipes: 1,
     })
     const guest = adopt(child, options)
@@ -114,6 +123,7 @@ export async function createProcessTier(deps: ProcessTierDeps): Promise<TierHost
   return {
     tier: 'process',
     missingPromises: missing,
+    givesPaths: probed.sandbox !== null,
     open,
     async [Symbol.asyncDispose]() {
       await Promise.all([...guests].map(guest => guest[Symbol.asyncDispose]()))

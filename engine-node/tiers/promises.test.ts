@@ -13,9 +13,9 @@ import {
 const sandbox = { bwrap: '/usr/bin/bwrap', libraries: [] }
 const machines: Record<string, { probed: Probe; platform: NodeJS.Platform; layers: Layer[] }> = {
   'with bubblewrap': {
-    probed: { sandbox },
+    probed: { sandbox, limiter: '/usr/bin/prlimit' },
     platform: 'linux',
-    layers: ['permissions', 'bubblewrap', 'watchdog'],
+    layers: ['permissions', 'bubblewrap', 'watchdog', 'limits'],
   },
   'as root without bubblewrap': {
     probed: { sandbox: null, why: 'none', firstUid: 7_000 },
@@ -33,13 +33,16 @@ const machines: Record<string, { probed: Probe; platform: NodeJS.Platform; layer
 /** What does not hold, by machine and tier. */
 const expected: Record<keyof typeof machines, Partial<Record<Tier, PromiseName[]>>> = {
   'with bubblewrap': { process: [], isolate: ['neighbours'] },
-  'as root without bubblewrap': { process: ['wall', 'machine'], isolate: ['wall', 'neighbours'] },
+  'as root without bubblewrap': {
+    process: ['wall', 'descriptors', 'machine'],
+    isolate: ['wall', 'neighbours'],
+  },
   'without either': {
-    process: ['links', 'signals', 'secrets', 'wall', 'machine'],
+    process: ['links', 'signals', 'secrets', 'wall', 'descriptors', 'machine'],
     isolate: ['secrets', 'wall', 'neighbours'],
   },
   'that is no Linux': {
-    process: ['links', 'signals', 'secrets', 'wall', 'memory', 'machine'],
+    process: ['links', 'signals', 'secrets', 'wall', 'memory', 'descriptors', 'machine'],
     isolate: ['secrets', 'wall', 'neighbours'],
   },
 }

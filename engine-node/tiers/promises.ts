@@ -2,12 +2,13 @@
 // choice of a tier and the table in SECURITY.md are all read from here.
 import { type Tier, tiers } from '../../src/contract/plugin-view.ts'
 
-/** What a machine may have: Node's permission model, bubblewrap, a user id of the plugin's own, and memory read from /proc. */
+/** What a machine may have: Node's permission model, bubblewrap, a user id of the plugin's own, memory read from /proc, and limits of the kernel. */
 export const layers = {
   permissions: "Node's permission model",
   bubblewrap: 'bubblewrap',
   uid: 'another user id',
   watchdog: 'the memory watchdog (Linux)',
+  limits: 'prlimit',
 } as const
 export type Layer = keyof typeof layers
 
@@ -87,6 +88,12 @@ export const promises = {
     missing: 'Memory outside the JavaScript heap is not limited.',
     boundary: false,
     keptBy: { worker: 'never', process: ['watchdog'], isolate: 'always' },
+  },
+  descriptors: {
+    promise: 'opens no more files at a time than its share',
+    missing: 'A plugin can open as many files at a time as the gateway.',
+    boundary: false,
+    keptBy: { worker: 'never', process: ['limits'], isolate: 'always' },
   },
   processor: {
     promise: 'is ended when it does not answer in time',

@@ -5,7 +5,8 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { GatewayError } from '../../src/contract/errors.ts'
-import { bubblewrapArguments, type FileName, INSIDE } from './bubblewrap.ts'
+import { bubblewrapArguments, type FileName, INSIDE, type Mounts } from './bubblewrap.ts'
+import { limitArguments } from './child-limits.ts'
 import { createGuestPids, type GuestPids } from './guest-pids.ts'
 import { copyForOthers, createGuestIdentities, type GuestIdentity } from './other-uid.ts'
 import type { Probe } from './probe-machine.ts'
@@ -18,6 +19,8 @@ export interface ChildOptions<F extends ChildFiles> {
   files: F
   /** The arguments of Node, for the paths as the child sees them. */
   flags(seen: F): string[]
+  /** What it may see beside its files, as [real path, path inside]; only in a sandbox. */
+  mounts?: Pick<Mounts, 'read' | 'write'>
   /** Descriptors from 3 on, each a pipe to the gateway. */
   pipes: number
 }
@@ -69,13 +72,20 @@ export function createChildSandbox({ nodePath, env, probed }: ChildSandboxDeps):
   }
 
   return {
-    async start({ files, flags, pipes }) {
+    async start({ files, flags, pipes, mounts = {} }) {
       const { seen, identity } = await place(files)
       const node = flags(seen)
-      const [command, args] =
+      const fenced =
         sandbox === null
-          ? [nodePath, node]
-          : [sandbox.bwrap, [...bubblewrapArguments(sandbox, { nodePath, files }), INSIDE.node, ...node]]
+          ? [nodePath, ...node]
+          : [
+              sandbox.bwrap,
+              ...bubblewrapArguments(sandbox, { nodePath, files, ...mounts }),
+              INSIDE.node,
+              ...node,
+            ]
+      const limits = probed.limiter === undefined ? [] : limitArguments(probed.limiter)
+      const [command = '', ...args] = [...limits, ...fenced]
       const child = spawn(command, args, {
         cwd: '/',
         env,

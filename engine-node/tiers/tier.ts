@@ -8,6 +8,8 @@ export interface GuestOptions {
   packageDir: string
   /** Heap and buffers together, in MiB. */
   memoryMb: number
+  /** Absolute paths that it was given beside that, under the names they have here. Only where the tier gives paths. */
+  filesystem?: { read: readonly string[]; write: readonly string[] }
   /** A line that the guest printed; already cut to a bound, still hostile text. */
   onOutput(line: string): void
 }
@@ -25,6 +27,8 @@ export interface TierHost extends AsyncDisposable {
   readonly tier: Tier
   /** Promises of this tier that do not hold on this machine, each a sentence; empty when all hold. */
   readonly missingPromises: readonly string[]
+  /** Whether a guest can be shown files beside its package; only a sandbox keeps it to them. */
+  readonly givesPaths: boolean
   /** Rejects with `plugin_crashed` when the guest cannot be started. */
   open(options: GuestOptions): Promise<Guest>
 }

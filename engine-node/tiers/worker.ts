@@ -95,6 +95,7 @@ export async function createWorkerTier({ guestFile, clock }: WorkerTierDeps): Pr
   return {
     tier: 'worker',
     missingPromises: missingPromises('worker', new Set()),
+    givesPaths: false,
     open,
     async [Symbol.asyncDispose]() {
       await Promise.all([...guests].map(guest => guest[Symbol.asyncDispose]()))
@@ -139,8 +140,13 @@ function usageOf(worker: Worker) {
     async read(): Promise<{ memoryBytes: number; cpuMs: number } | null> {
       const memoryBytes = await ask()
       if (memoryBytes === null) return null
-      const { user, system } = await worker.cpuUsage()
-      return { memoryBytes, cpuMs: Math.round((user + system) / 1_000) }
+      try {
+        const { user, system } = await worker.cpuUsage()
+        return { memoryBytes, cpuMs: Math.round((user + system) / 1_000) }
+      } catch {
+        // It ended between the two questions.
+        return null
+      }
     },
   }
 }

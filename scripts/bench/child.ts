@@ -15,19 +15,14 @@ export type Commands = Readonly<Record<string, (args: never) => unknown>>
 
 /** A child as its parent has it: each command with its arguments and its answer. */
 export interface BenchChild<C extends Commands> extends AsyncDisposable {
-  ask<N extends keyof C & string>(
-    command: N,
-    ...args: Parameters<C[N]>
-  ): Promise<Awaited<ReturnType<C[N]>>>
+  ask<N extends keyof C & string>(command: N, ...args: Parameters<C[N]>): Promise<Awaited<ReturnType<C[N]>>>
 }
 
 /** Runs a file of this folder as a child. `options` is what it gets from `childOptions`. */
 export function startChild<C extends Commands>(file: string, options: object = {}): BenchChild<C> {
-  const child: ChildProcess = fork(
-    fileURLToPath(new URL(file, import.meta.url)),
-    [JSON.stringify(options)],
-    { execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning'] },
-  )
+  const child: ChildProcess = fork(fileURLToPath(new URL(file, import.meta.url)), [JSON.stringify(options)], {
+    execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning'],
+  })
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   const ended = Promise.withResolvers<void>()
   let asked = 0

@@ -22,9 +22,7 @@ function tree(): number[] {
 export function treeMemory(): number {
   let kilobytes = 0
   for (const pid of tree())
-    kilobytes += Number(
-      /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0,
-    )
+    kilobytes += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0)
   return kilobytes / 1024
 }
 

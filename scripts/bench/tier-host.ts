@@ -1,4 +1,6 @@
 // One tier with plugins in it, as a child of the bench `tiers`: what it takes, how soon it answers, how soon it is ended.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,17 +35,31 @@ export const bombs = ['array', 'buffers', 'keys'] as const
 const PLUGIN = `const kept = []
 const ways = {
   loop() { for (;;) {} },
-  array() { for (let n = 0; ; n += 1) kept.push(new Array(1_000).fill(n)) },
+  async array() {
+    for (;;) {
+      for (let n = 0; n < 100_000; n += 1) kept.push({ n })
+      await new Promise(resolve => setTimeout(resolve, 0))
+    }
+  },
   buffers() { for (;;) kept.push(Buffer.alloc(4 * 1024 * 1024, 1)) },
   keys() { const one = {}; for (let n = 0; ; n += 1) one['key ' + n] = n },
 }
 module.exports = { onEnable(ctx) {
-  ctx.registerHook('message:received', ({ data }) => {
-    const way = ways[data.body]
-    if (way) way()
+  ctx.registerHook('message:received', async ({ data }) => {
+    await ways[data.body]?.()
     return { continue: data.id.length > 0 }
   })
 } }`
+
+/** Starts when its input ends. */
+const bare = (bomb: string) =>
+  `console.log(0); process.stdin.resume().on('end', () => { const kept = []; ${bomb} })`
+const bareBombs: Readonly<Record<(typeof bombs)[number], string>> = {
+  array: bare('for (let n = 0; ; n += 1) kept.push({ n })'),
+  // Nothing bounds these, so they end by themselves, at what a plugin would have been stopped at.
+  buffers: bare('while (kept.length < 28) kept.push(Buffer.alloc(4 * 1024 * 1024, 1)); process.exit()'),
+  keys: bare("for (let n = 0; ; n += 1) kept['key ' + n] = n"),
+}
 
 const wait = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 const timeout = { timeoutMs: 60_000 }
@@ -172,8 +188,19 @@ async function createTierHost(tier: Tier) {
       await using guest = await start()
       return await stallDuring(() => hook(guest, kind).catch(() => guest[Symbol.asyncDispose]()))
     },
-    /** The same of a process that waits. */
-    quiet: () => stallDuring(() => wait(300)),
+    /** The same while a bare child of Node, which this process says nothing to, takes memory in that way. */
+    async bareBomb(kind: (typeof bombs)[number]) {
+      const flags = [`--max-old-space-size=${powers.memoryMb}`, '--input-type=commonjs']
+      const child = spawn(process.execPath, [...flags, '-e', bareBombs[kind]], {
+        stdio: ['pipe', 'pipe', 'ignore'],
+      })
+      const exited = once(child, 'exit')
+      await once(child.stdout, 'data')
+      return await stallDuring(async () => {
+        child.stdin.end()
+        await exited
+      })
+    },
   }
   answerParent(commands, async () => {
     await thread?.terminate()

@@ -86,7 +86,7 @@ async function roundTrips(hosts: Hosts): Promise<Figure[]> {
         isolate: await hosts.isolate.ask('roundTrip', load),
       }
       // The first round warms up.
-      if (round > 0) for (const of of [...tiers, 'thread'] as const) times[of].push(taken[of])
+      if (round > 0) for (const side of [...tiers, 'thread'] as const) times[side].push(taken[side])
     }
     for (const tier of tiers)
       for (const [shareName, share] of [
@@ -121,16 +121,16 @@ async function stalls(hosts: Hosts): Promise<Figure[]> {
   const figures: Figure[] = []
   for (const tier of tiers)
     for (const kind of bombsOf[tier]) {
-      const times = { bomb: [] as number[], quiet: [] as number[] }
+      const times = { bomb: [] as number[], bare: [] as number[] }
       for (let round = 0; round < BOMBS; round += 1) {
-        times.quiet.push(await hosts[tier].ask('quiet'))
+        times.bare.push(await hosts[tier].ask('bareBomb', kind))
         times.bomb.push(await hosts[tier].ask('bomb', kind))
       }
       figures.push({
-        name: `${tier}: stall of the host, bomb of ${bombNames[kind]}`,
+        name: `${tier}: stall of the host, bomb of ${bombNames[kind]}, to a bare child`,
         value: median(times.bomb),
         unit: 'ms',
-        baseline: median(times.quiet),
+        baseline: median(times.bare),
         goal: { of: 'value', atMost: 20 },
       })
     }

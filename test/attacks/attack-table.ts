@@ -139,6 +139,14 @@ export const attacks: readonly Attack[] = [
   { row: 48, name: 'disk', promise: null, ending: refused, permissions: storage },
   { row: 48, name: 'huge-value', promise: 'gateway', ending: contained, permissions: storage },
   { row: 49, name: 'log-flood', promise: null, ending: contained },
+  {
+    row: 50,
+    name: 'descriptors',
+    promise: 'descriptors',
+    ending: refused,
+    asks: files,
+    in: { isolate: null },
+  },
   { row: 52, name: 'starvation', promise: 'processor', ending: contained, copies: 2 },
   { row: 53, name: 'crash-loop', promise: 'gateway', ending: { ends: /exited|ended/ }, strike: 'nothing' },
   // The network.
@@ -174,6 +182,5 @@ export const noSurface: Readonly<Record<number, string>> = {
 
 /** What no sandbox stops, and SECURITY.md says so. */
 export const notPromised: Readonly<Record<number, string>> = {
-  50: 'a plugin can open as many files at a time as the gateway could, each of them its own',
   57: 'a plugin that may send messages can put what it knows into a message',
 }

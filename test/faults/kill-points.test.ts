@@ -28,6 +28,7 @@ async function recovers() {
 describe('killed while a message comes in', () => {
   it.each([
     'inbound.after-decrypt',
+    'inbound.before-commit',
     'inbound.after-commit',
     'inbound.after-receipt',
     'inbound.after-hook',

@@ -9,7 +9,7 @@ const INBOUND_PER_SECOND = 100
 const KILLS = 3
 /** The gateway lives at least this long between two kills, and up to as long again, ms. */
 const LIFE_MS = 500
-const SEEDS_IN_CI = 8
+const SEEDS_IN_CI = 5
 
 const { WHARF_FAULT_SEED, WHARF_FAULT_SEEDS } = process.env
 const seeds = WHARF_FAULT_SEED

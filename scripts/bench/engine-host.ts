@@ -1,0 +1,162 @@
+// The engine as the gateway wires it, without the API, as a child of benches.
+import { join } from 'node:path'
+import { WA_CERT_DETAILS } from 'baileys'
+import { and, eq, isNull } from 'drizzle-orm'
+import * as v from 'valibot'
+import { createClock } from '../../engine-node/clock.ts'
+import { createEngine } from '../../engine-node/engine.ts'
+import { createLog } from '../../engine-node/log.ts'
+import { createCommitWatch } from '../../engine-node/outbox/commit-watch.ts'
+import { buildZip } from '../../engine-node/plugins/archive.fixtures.ts'
+import { silenceSignalConsole } from '../../engine-node/sessions/signal-console.ts'
+import { readSettings } from '../../engine-node/settings.ts'
+import { openDatabase } from '../../engine-node/store/database.ts'
+import { openSealer } from '../../engine-node/store/encryption-key.ts'
+import { createWriteQueue } from '../../engine-node/store/write-queue.ts'
+import { SYSTEM_PATH } from '../../engine-node/tiers/probe-machine.ts'
+import { openTiers } from '../../engine-node/tiers/tiers.ts'
+import { PluginId, type SessionId } from '../../src/contract/ids.ts'
+import { OutgoingText } from '../../src/contract/message.ts'
+import { CreateWebhook } from '../../src/contract/webhook.ts'
+import { messages } from '../../src/db/schema.ts'
+import { allSessions } from '../../src/db/sessions.ts'
+import { answerParent, childOptions } from './child.ts'
+import { settleMemory } from './memory.ts'
+import { LOOKING_PLUGIN } from './plugin-rig.ts'
+import { type SendLoad, sendUnderLoad } from './send-load.ts'
+
+const Options = v.object({ url: v.string(), rootKey: v.string(), folder: v.string() })
+const POLL_MS = 20
+const PLUGIN = v.parse(PluginId, 'bench')
+
+const wait = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
+
+async function createEngineHost({ url, rootKey, folder }: v.InferOutput<typeof Options>) {
+  const startedAt = performance.now()
+  silenceSignalConsole()
+  Buffer.from(rootKey, 'hex').copy(WA_CERT_DETAILS.PUBLIC_KEY)
+  const stack = new AsyncDisposableStack()
+  const clock = createClock()
+  const log = createLog('silent')
+  const settings = readSettings({
+    DATA_DIR: folder,
+    WHATSAPP_URL: url,
+    SIMULATE_TYPING: 'false',
+    SSRF_ALLOWED_HOSTS: '127.0.0.1',
+    LOG_LEVEL: 'silent',
+  })
+  const database = stack.use(await openDatabase({ url: `file:${join(folder, 'wharf.db')}` }))
+  const { db } = database
+  const commits = createCommitWatch()
+  const queue = stack.use(
+    createWriteQueue({
+      target: commits.watch(database.target),
+      delay: ms => new Promise<void>(done => clock.after(ms, done)),
+    }),
+  )
+  const keyFile = join(folder, 'encryption.key')
+  const sealer = await openSealer({ db, writer: queue, keyFile, given: null })
+  const tiers = stack.use(
+    await openTiers({
+      settings,
+      runDir: join(folder, 'run'),
+      nodePath: process.execPath,
+      searchPath: SYSTEM_PATH,
+      clock,
+      log,
+    }),
+  )
+  const engine = stack.use(
+    createEngine({
+      db,
+      queue,
+      sealer,
+      clock,
+      log,
+      commits,
+      settings,
+      dataDir: folder,
+      tiers,
+      env: {},
+      onQr() {},
+    }),
+  )
+  await engine.restore()
+  const { handlers } = engine
+
+  /** Asks until there is an answer that is not null. */
+  async function until<T>(ask: () => Promise<T | null>): Promise<T> {
+    for (;;) {
+      const answer = await ask()
+      if (answer !== null) return answer
+      await wait(POLL_MS)
+    }
+  }
+
+  const statusOf = async (id: SessionId) => (await allSessions(db)).find(row => row.id === id)?.status
+
+  /** Messages that are stored and whose plugins have heard of them; their event and its delivery were committed with them. */
+  async function heard(): Promise<number> {
+    return await db.$count(messages, and(eq(messages.direction, 'incoming'), isNull(messages.untold)))
+  }
+
+  const commands = {
+    /** Starts a new session; gives its id. */
+    async create(name: string) {
+      const sessionId = (await handlers['session.create']({ name })).id as SessionId
+      await handlers['session.start']({ sessionId })
+      return sessionId
+    },
+    qr: (sessionId: SessionId) =>
+      until(async () => {
+        if ((await statusOf(sessionId)) !== 'qr_ready') return null
+        return (await handlers['session.qr']({ sessionId })).qr
+      }),
+    ready: (sessionId: SessionId) =>
+      until(async () => ((await statusOf(sessionId)) === 'ready' ? true : null)),
+    /** Milliseconds from the start of this process's work until so many sessions are ready. */
+    async allReady(count: number) {
+      await until(async () =>
+        (await allSessions(db)).filter(row => row.status === 'ready').length >= count ? true : null,
+      )
+      return performance.now() - startedAt
+    },
+    /** One plugin that hears of each message, and one webhook; nobody listens there, so deliveries are queued and stay. */
+    async listen(sessionId: SessionId) {
+      const manifest = { id: PLUGIN, name: 'bench', version: '1.0.0', type: 'extension', main: 'index.js' }
+      const archive = buildZip([
+        { name: 'manifest.json', content: JSON.stringify(manifest) },
+        { name: 'index.js', content: LOOKING_PLUGIN },
+      ])
+      await handlers['plugin.install']({ archive: Buffer.from(archive).toString('base64') })
+      const { success, message } = await handlers['plugin.enable']({ pluginId: PLUGIN })
+      if (!success) throw new Error(message)
+      const input = v.parse(CreateWebhook, { url: 'http://127.0.0.1:65535/' })
+      await handlers['webhook.create']({ sessionId, input })
+    },
+    send: ({ sessionId, ...load }: SendLoad & { sessionId: SessionId }) =>
+      sendUnderLoad(load, (number, text) =>
+        handlers['message.sendText']({
+          sessionId,
+          input: v.parse(OutgoingText, { chatId: `${number}@c.us`, text }),
+          wait: 'ack',
+        }),
+      ),
+    heard,
+    /** Resolves when so many have been heard of, since the first. */
+    async receive(total: number) {
+      await until(async () => ((await heard()) >= total ? true : null))
+    },
+    /** RSS in MB, when it is still. */
+    async memory() {
+      await settleMemory()
+      return process.memoryUsage.rss() / 1_048_576
+    },
+  }
+  answerParent(commands, () => stack.disposeAsync())
+  return commands
+}
+
+export type EngineCommands = Awaited<ReturnType<typeof createEngineHost>>
+
+if (import.meta.main) await createEngineHost(v.parse(Options, childOptions()))

@@ -1,0 +1,149 @@
+// The engine against bare Baileys with its state in memory, on one emulated WhatsApp: sends and what comes in. Each of the three
+// is a process of its own.
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { BareCommands } from './bare-client.ts'
+import { startChild } from './child.ts'
+import { contactNumbers, startEmulator } from './emulator.ts'
+import type { EngineCommands } from './engine-host.ts'
+import { type Bench, type Figure, percentile } from './figure.ts'
+import { ofRounds } from './sampling.ts'
+import type { SendResult } from './send-load.ts'
+
+const ROUNDS = 3
+const CONTACTS = 50
+const loads = [
+  { inFlight: 1, count: 150 },
+  { inFlight: 10, count: 500 },
+  { inFlight: 50, count: 750 },
+]
+const INBOUND = 1_000
+const SYNCS = 100
+const BARE = '15550000001'
+const OURS = '15550000002'
+
+export const engineThroughput: Bench = {
+  name: 'engine',
+  about: 'sends and inbound messages per second, against bare Baileys',
+  async run() {
+    await using stack = new AsyncDisposableStack()
+    const folder = mkdtempSync(join(tmpdir(), 'wharf-bench-'))
+    stack.defer(() => rmSync(folder, { recursive: true, force: true }))
+    const emulator = stack.use(await startEmulator())
+    const { url, rootKey } = emulator
+    const bare = stack.use(startChild<BareCommands>('bare-client.ts', { url, rootKey }))
+    const ours = stack.use(startChild<EngineCommands>('engine-host.ts', { url, rootKey, folder }))
+    const to = contactNumbers(CONTACTS)
+    for (const pn of to) await emulator.ask('contact', { pn })
+
+    await emulator.ask('scan', { pn: BARE, qr: await bare.ask('qr') })
+    await bare.ask('opened')
+    const sessionId = await ours.ask('create', 'bench')
+    await emulator.ask('scan', { pn: OURS, qr: await ours.ask('qr', sessionId) })
+    await ours.ask('ready', sessionId)
+    await ours.ask('listen', sessionId)
+
+    const send = {
+      ours: (inFlight: number, count: number) => ours.ask('send', { sessionId, inFlight, count, to }),
+      bare: (inFlight: number, count: number) => bare.ask('send', { inFlight, count, to }),
+    }
+    /** Messages per second, from the moment when they are written until the last one is where it should be. */
+    async function inbound(pn: string, done: () => Promise<unknown>): Promise<number> {
+      const start = performance.now()
+      const arrived = done()
+      await emulator.ask('write', { from: to, to: pn, text: 'hello', count: INBOUND })
+      await arrived
+      return INBOUND / ((performance.now() - start) / 1000)
+    }
+    const receive = {
+      async ours() {
+        const total = (await ours.ask('heard')) + INBOUND
+        return await inbound(OURS, () => ours.ask('receive', total))
+      },
+      bare: () => inbound(BARE, () => bare.ask('receive', INBOUND)),
+    }
+
+    // Each chat has a session of Signal afterwards, in both directions.
+    for (const side of ['ours', 'bare'] as const) await send[side](CONTACTS, 2 * CONTACTS)
+
+    const sends = loads.map(load => ({ ...load, ours: [] as SendResult[], bare: [] as SendResult[] }))
+    const rates = { ours: [] as number[], bare: [] as number[] }
+    // In turns, so that a busy moment of the machine falls on both.
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const { inFlight, count, ...results } of sends)
+        for (const side of ['ours', 'bare'] as const) results[side].push(await send[side](inFlight, count))
+      rates.ours.push(await receive.ours())
+      rates.bare.push(await receive.bare())
+    }
+    return [
+      {
+        name: 'the disk: one page written and synced, p50',
+        value: percentile(syncs(folder), 0.5),
+        unit: 'ms',
+        baseline: null,
+        goal: null,
+      },
+      ...sends.flatMap(figuresOfSends),
+      {
+        name: 'inbound, stored, hooked by a plugin, queued for a webhook',
+        value: percentile(rates.ours, 0.5),
+        unit: 'msg/s',
+        baseline: percentile(rates.bare, 0.5),
+        goal: { of: 'ratio', atLeast: 0.7 },
+      },
+    ]
+  },
+}
+
+/** What the engine waits for at each commit, and a store in memory never does: says how to read the rest. */
+function syncs(folder: string): number[] {
+  const file = openSync(join(folder, 'sync'), 'w')
+  const page = Buffer.alloc(4_096, 1)
+  const times = Array.from({ length: SYNCS }, () => {
+    const start = performance.now()
+    writeSync(file, page)
+    fdatasyncSync(file)
+    return performance.now() - start
+  })
+  closeSync(file)
+  return times
+}
+
+function figuresOfSends(of: { inFlight: number; ours: SendResult[]; bare: SendResult[] }): Figure[] {
+  const name = `sends, ${of.inFlight} in flight`
+  const rate = (results: readonly SendResult[]) =>
+    percentile(
+      results.map(({ perSecond }) => perSecond),
+      0.5,
+    )
+  const time = (results: readonly SendResult[], share: number) =>
+    ofRounds(
+      results.map(({ times }) => times),
+      share,
+    )
+  const timed = (share: number) => ({
+    value: time(of.ours, share),
+    unit: 'ms',
+    baseline: time(of.bare, share),
+    goal: null,
+  })
+  return [
+    {
+      name: `${name}, until acknowledged`,
+      value: rate(of.ours),
+      unit: 'msg/s',
+      baseline: rate(of.bare),
+      goal: { of: 'ratio', atLeast: 0.7 },
+    },
+    { name: `${name}, p50`, ...timed(0.5) },
+    { name: `${name}, p99`, ...timed(0.99) },
+    {
+      name: `${name}, added at p50`,
+      value: time(of.ours, 0.5) - time(of.bare, 0.5),
+      unit: 'ms',
+      baseline: null,
+      goal: { of: 'value', atMost: 5 },
+    },
+  ]
+}
