@@ -10,6 +10,9 @@ const reports = mkdtempSync(join(tmpdir(), 'wharf-check-'))
 const report = join(reports, 'tests.json')
 const only = process.argv.slice(2)
 
+/** Far above what all of it takes: a test that hangs must not hold up CI until somebody else ends it. */
+const STEP_TIMEOUT_MS = 40 * 60_000
+
 /** Each step by the name that a failure is reported under; with file names given, the tests alone. */
 const steps: readonly { name: string; program: string; args: string[] }[] = [
   { name: 'types of src, which knows no Node', program: 'tsc', args: ['-p', 'src/tsconfig.json'] },
@@ -24,12 +27,13 @@ const steps: readonly { name: string; program: string; args: string[] }[] = [
 
 function run(): number {
   for (const { name, program, args } of only.length > 0 ? steps.slice(-1) : steps) {
-    const { status } = spawnSync(join(root, 'node_modules/.bin', program), args, {
+    const { status, error } = spawnSync(join(root, 'node_modules/.bin', program), args, {
       cwd: root,
       stdio: 'inherit',
+      timeout: STEP_TIMEOUT_MS,
     })
-    if (status !== 0 && name !== 'tests') {
-      console.error(`\n${name}: failed`)
+    if (error || (status !== 0 && name !== 'tests')) {
+      console.error(`\n${name}: failed${error ? `: ${error.message}` : ''}`)
       return status ?? 1
     }
   }

@@ -17,13 +17,14 @@ import { normalizeMain, parseManifest, readArchive } from './archive.ts'
 import { callReport } from './call-report.ts'
 import { assertRemovable, type Catalogue, type TierStatus } from './catalogue.ts'
 import { readConfigPage } from './config-page.ts'
-import { type ConfigSeal, withBase, withSession } from './configuration.ts'
+import type { ConfigSeal } from './configuration.ts'
 import type { Download } from './download.ts'
 import type { GrantCheck } from './grant-check.ts'
 import type { OpenGuest } from './guest-connection.ts'
 import { askHealth } from './health.ts'
-import { createPluginHost, PHASE_TIMEOUT_MS, type PluginHost } from './host.ts'
+import { createPluginHost, type PluginHost } from './host.ts'
 import { createKeyedQueue } from './keyed-queue.ts'
+import { createPluginSettings } from './plugin-settings.ts'
 import { switchedOff } from './restart-policy.ts'
 import type { Trail } from './trail.ts'
 import { assertUpdatable, updatePlugin } from './update.ts'
@@ -212,30 +213,12 @@ export function createPlugins(deps: PluginsDeps): Plugins {
     return { success: true, message: `Plugin ${pluginId} disabled successfully` }
   }
 
-  async function saveConfig(row: PluginRow, entry: Entry, config: PluginConfig) {
-    await catalogue.update(row.id, seal.columns(parseManifest(row.manifest), config))
-    await configure(row.id, entry, config)
-  }
-
-  async function configure(pluginId: string, { host }: Entry, stored: PluginConfig) {
-    const guest = host.guest()
-    if (guest === null) return
-    const config = await deps.project(pluginId, stored)
-    // Its onConfigChange is the plugin's own affair: a throw must not fail the operator's write.
-    guest
-      .call('configure', { config }, { timeoutMs: PHASE_TIMEOUT_MS })
-      .catch((error: unknown) =>
-        log.warn({ plugin: pluginId, err: error }, 'A change of configuration failed'),
-      )
-  }
-
-  function assertSessionScoped(row: PluginRow) {
-    if (parseManifest(row.manifest).sessionScoped === false)
-      throw new GatewayError(
-        'invalid_input',
-        `Plugin ${row.id} serves the whole gateway and has nothing to set per session`,
-      )
-  }
+  const settings = createPluginSettings({
+    ...deps,
+    exclusive: withPlugin,
+    guestOf: pluginId => entries.get(pluginId)?.host.guest() ?? null,
+    changed: entryOf,
+  })
 
   async function stopAll() {
     const stops = [...entries.values()].map(({ host }) =>
@@ -270,26 +253,7 @@ export function createPlugins(deps: PluginsDeps): Plugins {
       'plugin.configPage': async ({ pluginId }) => readConfigPage(catalogue, await catalogue.get(pluginId)),
       'plugin.enable': ({ pluginId, grants }) => enable(pluginId, grants),
       'plugin.disable': ({ pluginId }) => disable(pluginId),
-      'plugin.configure': ({ pluginId, config }) =>
-        withPlugin(pluginId, async (row, entry) => {
-          await saveConfig(row, entry, withBase(parseManifest(row.manifest), seal.open(row), config))
-          return null
-        }),
-      'plugin.configureSession': ({ pluginId, sessionId, config }) =>
-        withPlugin(pluginId, async (row, entry) => {
-          assertSessionScoped(row)
-          const manifest = parseManifest(row.manifest)
-          await saveConfig(row, entry, withSession(manifest, seal.open(row), sessionId, config))
-          return null
-        }),
-      'plugin.setSessions': ({ pluginId, sessions }) =>
-        withPlugin(pluginId, async row => {
-          assertSessionScoped(row)
-          await catalogue.update(pluginId, { activeSessions: [...new Set(sessions)] })
-          const changed = await catalogue.get(pluginId)
-          entryOf(changed)
-          return toPluginView(changed)
-        }),
+      ...settings.handlers,
       async 'plugin.health'({ pluginId }) {
         const row = await catalogue.get(pluginId)
         const { host, lastHookError } = entryOf(row)
@@ -348,10 +312,7 @@ export function createPlugins(deps: PluginsDeps): Plugins {
       if (!guest) throw new GatewayError('plugin_stopped', `Plugin ${pluginId} is not running`)
       return await guest.call('webhook', params, { timeoutMs })
     },
-    async refreshConfig(pluginId) {
-      const entry = entries.get(pluginId)
-      if (entry) await configure(pluginId, entry, seal.open(await catalogue.get(pluginId)))
-    },
+    refreshConfig: async pluginId => settings.refresh(await catalogue.get(pluginId)),
     recordHookFailure(pluginId, failure) {
       const entry = entries.get(pluginId)
       if (entry) entry.lastHookError = failure
