@@ -3,19 +3,13 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { EngineFiles, EngineHandlers } from '../src/contract/engine.ts'
-import type { SessionId } from '../src/contract/ids.ts'
-import type { Reply, SendText } from '../src/contract/message.ts'
 import type { Db } from '../src/db/db.ts'
 import { listPlugins } from '../src/db/plugins.ts'
 import { findSession, type SessionRow } from '../src/db/sessions.ts'
 import { createAudit } from './broker/audit.ts'
 import { createBroker } from './broker/broker.ts'
-import type { CallOrigin } from './broker/verb.ts'
-import {
-  type ConversationLocation,
-  type ConversationMedia,
-  createConversationVerbs,
-} from './broker/verbs/conversations.ts'
+import { createPluginSender } from './broker/plugin-sender.ts'
+import { createConversationVerbs } from './broker/verbs/conversations.ts'
 import { createEngineVerbs } from './broker/verbs/engine.ts'
 import { createMessageVerbs } from './broker/verbs/messages.ts'
 import { createNetVerbs } from './broker/verbs/net.ts'
@@ -29,6 +23,7 @@ import { createHistory } from './history/history.ts'
 import { type Chain, createChain } from './hooks/chain.ts'
 import { createHandoverGate } from './hooks/handover-gate.ts'
 import { createIngress } from './ingress/ingress.ts'
+import { createRouteRules } from './ingress/route-rules.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { createSendJob } from './jobs/send-job.ts'
 import type { Logger } from './log.ts'
@@ -42,6 +37,7 @@ import type { CommitWatch } from './outbox/commit-watch.ts'
 import { createGuardedPost } from './outbox/guarded-post.ts'
 import { createOutbox } from './outbox/outbox.ts'
 import { createRetention } from './outbox/retention.ts'
+import { createMessageMethods } from './pipeline/message-methods.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
 import { createRowIds } from './pipeline/row-ids.ts'
 import { createTyping } from './pipeline/typing.ts'
@@ -206,7 +202,7 @@ export function createEngine(deps: EngineDeps): RunningEngine {
     nextRowId,
     fault: deps.fault,
   })
-  const { sender, actions } = pipeline
+  const { sender } = pipeline
   const sendJob = createSendJob(sender)
   const news = createSessionNews({ record: outbox.record, chain: heard, queue, clock, log, onQr: deps.onQr })
   const directory = createDirectory({
@@ -242,16 +238,7 @@ export function createEngine(deps: EngineDeps): RunningEngine {
     maxSessions: settings.MAX_SESSIONS,
     fault: deps.fault,
   })
-  /** The same pipeline for plugins, which name themselves in each call. */
-  const pluginSender = {
-    sendText: (id: SessionId, input: SendText, origin: CallOrigin) => sender.sendText(id, input, { origin }),
-    reply: (id: SessionId, input: Reply, origin: CallOrigin) => sender.reply(id, input, { origin }),
-    sendMedia: (id: SessionId, { type, url, caption, chatId }: ConversationMedia, origin: CallOrigin) =>
-      sender.send(id, type === 'file' ? 'document' : type, { chatId, url, caption }, { origin }),
-    sendLocation: (id: SessionId, input: ConversationLocation, origin: CallOrigin) =>
-      sender.send(id, 'location', input, { origin }),
-  }
-
+  const pluginSender = createPluginSender(sender)
   const calls = createAudit()
   const broker = createBroker({
     verbs: {
@@ -311,6 +298,7 @@ export function createEngine(deps: EngineDeps): RunningEngine {
     chain,
     clock,
     log,
+    acceptRoutes: createRouteRules({ allowUnsigned: settings.ALLOW_UNSIGNED_INGRESS, log }),
     tierOf: tiers.statusOf,
     project: (pluginId, stored) => ingress.project(pluginId, stored),
     onRunning: pluginId => ingress.wake(pluginId),
@@ -358,24 +346,7 @@ export function createEngine(deps: EngineDeps): RunningEngine {
       ...search.handlers,
       'catalog.list': marketplace,
       ...jobs.handlers,
-      'message.sendText': ({ sessionId, input, ...options }) => sender.sendText(sessionId, input, options),
-      'message.reply': ({ sessionId, input, ...options }) => sender.reply(sessionId, input, options),
-      'message.sendMedia': ({ sessionId, kind, input, ...options }) =>
-        sender.send(sessionId, kind === 'audio' && input.ptt ? 'voice' : kind, input, options),
-      'message.sendLocation': ({ sessionId, input, ...options }) =>
-        sender.send(sessionId, 'location', input, options),
-      'message.sendContact': ({ sessionId, input, ...options }) =>
-        sender.send(sessionId, 'contact', input, options),
-      'message.sendPoll': ({ sessionId, input, ...options }) =>
-        sender.send(sessionId, 'poll', input, options),
-      'message.forward': ({ sessionId, input, ...options }) =>
-        sender.send(sessionId, 'forward', { ...input, chatId: input.toChatId }, options),
-      'message.react': ({ sessionId, input }) => actions.react(sessionId, input),
-      'message.delete': ({ sessionId, input }) => actions.remove(sessionId, input),
-      'message.edit': ({ sessionId, input }) => actions.edit(sessionId, input),
-      'message.pin': ({ sessionId, input }) => actions.pin(sessionId, input),
-      'message.unpin': ({ sessionId, input }) => actions.unpin(sessionId, input),
-      'message.star': ({ sessionId, input }) => actions.star(sessionId, input),
+      ...createMessageMethods(pipeline),
     },
     async restore() {
       await gate.load()

@@ -169,6 +169,7 @@ export async function openPlugins(root = mkdtempSync(join(tmpdir(), 'wharf-plugi
       tierOf,
       project: async (_pluginId, stored) => stored,
       onRunning: () => {},
+      acceptRoutes: () => {},
       calls,
       trail: createTrail({ db: database.db, writer, now: clock.now, log }),
       grants: createGrantCheck({

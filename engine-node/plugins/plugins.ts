@@ -11,6 +11,7 @@ import type { Audit } from '../broker/audit.ts'
 import type { BrokerPlugin } from '../broker/decide.ts'
 import type { Clock } from '../clock.ts'
 import type { Chain, HookFailure } from '../hooks/chain.ts'
+import type { AcceptRoutes } from '../ingress/route-rules.ts'
 import type { Logger } from '../log.ts'
 import { accessOf, guardedBy, isActiveFor } from './access.ts'
 import { normalizeMain, parseManifest, readArchive } from './archive.ts'
@@ -43,6 +44,8 @@ export interface PluginsDeps {
   tierOf(wish: { pluginId: string; asked: Tier | null }): TierStatus
   /** The configuration as the guest must get it: with that of its ingress instances over the stored one. */
   project(pluginId: string, stored: PluginConfig): Promise<PluginConfig>
+  /** Throws for a package whose ingress routes the settings do not allow. */
+  acceptRoutes: AcceptRoutes
   grants: GrantCheck
   trail: Trail
   /** What the broker has seen of each plugin's calls. */
@@ -160,6 +163,7 @@ export function createPlugins(deps: PluginsDeps): Plugins {
 
   async function install(archive: Uint8Array): Promise<PluginView> {
     const pack = await readArchive(archive)
+    deps.acceptRoutes(pack.manifest)
     const { id } = pack.manifest
     return await inOrder(id, async () => {
       const row = await catalogue.install(pack, archive)
@@ -239,6 +243,7 @@ export function createPlugins(deps: PluginsDeps): Plugins {
         assertUpdatable(await catalogue.get(pluginId))
         const archive = await deps.download(url)
         const pack = await readArchive(archive)
+        deps.acceptRoutes(pack.manifest)
         return await withPlugin(pluginId, async (row, { host }) => {
           const { start } = await updatePlugin(catalogue, { row, host, pack, archive })
           const updated = await catalogue.get(pluginId)

@@ -338,7 +338,7 @@ export function journeysSuite(rig: () => ApiUnderTest): void {
     it('stays when it is the last that can manage keys', async () => {
       const all = (await call('GET', '/auth/api-keys')) as ApiKeyRow[]
       const own = all.find(key => rig().adminKey.startsWith(key.keyPrefix))!
-      const { writer } = rig().database
+      const { db, writer } = rig().database
       const others = all.filter(key => key.role === 'admin' && key.id !== own.id)
       await writer.commit(
         others.map(key => updateApiKey(db, key.id, { isActive: false }, { lowers: false, now: 0 })),
