@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/contract/errors.ts'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
-import { type CpuWatch, createCpuWatch } from './cpu-watch.ts'
+import { type CpuWatch, createCpuWatch, UNREADABLE_MS } from './cpu-watch.ts'
 
 const clock = createFakeClock()
 let used: number | null
 let share: number
+let readable: Promise<void>
 let pings: PromiseWithResolvers<unknown>[]
 let reasons: GatewayError[]
 let watch: CpuWatch
@@ -14,11 +15,12 @@ beforeEach(() => {
   watch?.[Symbol.dispose]()
   used = 1_000
   share = 0
+  readable = Promise.resolve()
   pings = []
   reasons = []
   watch = createCpuWatch({
     clock,
-    cpuMs: async () => used,
+    cpuMs: () => readable.then(() => used),
     idleLimitMs: 1_000,
     ping() {
       pings.push(Promise.withResolvers())
@@ -33,8 +35,7 @@ async function pass(ms: number) {
   for (let left = ms; left > 0; left -= 10) {
     if (used !== null) used += 10 * share
     clock.advance(10)
-    await Promise.resolve()
-    await Promise.resolve()
+    for (let turn = 0; turn < 4; turn += 1) await Promise.resolve()
   }
 }
 const hook = (limitMs: number) => {
@@ -54,6 +55,16 @@ describe('a call', () => {
     expect(reasons).toMatchObject([
       { code: 'plugin_crashed', message: 'used more than 200 ms of processor time in one call (hook)' },
     ])
+    expect(clock.pending).toBe(0)
+  })
+
+  it('ends a guest whose thread cannot even be read', async () => {
+    hook(60_000)
+    readable = new Promise(() => {})
+    await pass(UNREADABLE_MS)
+    expect(reasons).toEqual([])
+    await pass(100)
+    expect(reasons).toMatchObject([{ message: `was too busy to be looked at for ${UNREADABLE_MS} ms` }])
     expect(clock.pending).toBe(0)
   })
 

@@ -10,6 +10,12 @@ export const CPU_INTERVAL_MS = 40
 export const IDLE_INTERVAL_MS = 2_000
 
 /**
+ * A reading takes a millisecond. A thread that cannot be read for so long does nothing but collect garbage, and would go on
+ * with it, since nobody learns what it uses.
+ */
+export const UNREADABLE_MS = 5_000
+
+/**
  * A guest that was busy for this much of that time is asked for a sign of life, by a call that counts like any other. Low, since
  * on a machine that is busy itself a loop does not get a whole core, and a needless question costs nothing.
  */
@@ -63,8 +69,14 @@ export function createCpuWatch({ clock, cpuMs, idleLimitMs, ping, exceeded }: Cp
   }
 
   async function tick(): Promise<void> {
+    const unwatch = clock.after(UNREADABLE_MS, () => {
+      if (isOver) return
+      end()
+      exceeded(new GatewayError('plugin_crashed', `was too busy to be looked at for ${UNREADABLE_MS} ms`))
+    })
     // A guest that has just ended may not be able to tell any more.
     const cpu = await cpuMs().catch(() => null)
+    unwatch()
     if (isOver) return
     if (cpu !== null) {
       for (const call of [...open, ...late]) {
