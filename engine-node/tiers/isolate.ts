@@ -53,7 +53,7 @@ export async function createIsolateTier(deps: IsolateTierDeps): Promise<TierHost
     realpath(findIsolatedVm()),
   ])
   const missing = missingPromises('isolate', layersOf(probed))
-  for (const promise of missing) log.warn({ tier: 'isolate' }, promise)
+  for (const promise of missing) log.debug({ tier: 'isolate' }, promise)
   const sandbox = createChildSandbox({ nodePath, env: {}, probed })
   const watch = createMemoryWatch(clock)
   const pool = new Set<Pooled>()

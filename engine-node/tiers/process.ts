@@ -43,7 +43,7 @@ export async function createProcessTier(deps: ProcessTierDeps): Promise<TierHost
   const probed = await probe(nodePath)
   const missing = missingPromises('process', layersOf(probed))
   const because = probed.sandbox === null ? { because: probed.why } : {}
-  for (const promise of missing) log.warn({ tier: 'process', ...because }, promise)
+  for (const promise of missing) log.debug({ tier: 'process', ...because }, promise)
   const sandbox = createChildSandbox({ nodePath, env, probed })
   const watch = createMemoryWatch(clock)
   const guests = new Set<Guest>()
