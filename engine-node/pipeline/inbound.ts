@@ -6,18 +6,17 @@ import { IncomingMessage } from '../../src/contract/message.ts'
 import type { Db } from '../../src/db/db.ts'
 import { dropTwin, dropUndecrypted, insertMessage } from '../../src/db/message-writes.ts'
 import { type NewMessageRow, undecryptedMessages, untoldMessages } from '../../src/db/messages.ts'
-import { toMetadata } from '../../src/db/row-details.ts'
 import type { Clock } from '../clock.ts'
 import type { Fault } from '../fault.ts'
 import type { Logger } from '../log.ts'
 import type { IncomingFiles } from '../media/incoming-files.ts'
 import type { Inbound as InboundPort } from '../sessions/inbound-port.ts'
 import type { ReceivedMessage, UndecryptedMessage } from '../sessions/incoming.ts'
-import { sealProto } from '../sessions/stored-proto.ts'
 import type { Sealer } from '../store/sealer.ts'
 import type { WriteQueue } from '../store/write-queue.ts'
 import type { Changes } from './changes.ts'
 import type { MessageNews } from './message-news.ts'
+import { receivedRow } from './received-row.ts'
 import type { Tell } from './tell.ts'
 
 export interface Inbound extends InboundPort {
@@ -44,33 +43,15 @@ export function createInbound(deps: {
   const undecrypted = new Set<string>()
   const nameOf = (sessionId: string, waMessageId: string) => `${sessionId} ${waMessageId}`
 
-  function rowOf(sessionId: SessionId, received: ReceivedMessage): NewMessageRow {
-    const { message, senderId, person, proto } = received
-    const id = nextRowId()
-    return {
-      id,
+  const rowOf = (sessionId: SessionId, received: ReceivedMessage): NewMessageRow =>
+    receivedRow(received, {
+      id: nextRowId(),
       sessionId,
-      waMessageId: message.id,
-      chatId: message.chatId,
-      senderId,
-      from: message.from,
-      to: message.to,
-      phoneId: person.phoneId,
-      lidId: person.lidId,
-      author: message.author ?? null,
-      body: message.body,
-      type: message.type,
-      direction: message.fromMe ? 'outgoing' : 'incoming',
-      timestamp: message.timestamp,
-      metadata: toMetadata(message),
-      mediaMimetype: message.media?.mimetype ?? null,
-      status: message.fromMe ? 'sent' : 'delivered',
-      protoSealed: sealProto(sealer, sessionId, id, proto),
-      ackedAt: message.fromMe ? clock.now() : null,
-      untold: news.untold(message),
       createdAt: clock.now(),
-    }
-  }
+      untold: news.untold(received.message),
+      ownStatus: 'sent',
+      sealer,
+    })
 
   const missedRow = (sessionId: SessionId, missed: UndecryptedMessage): NewMessageRow => ({
     id: nextRowId(),

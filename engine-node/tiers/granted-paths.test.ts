@@ -69,6 +69,7 @@ async function tries(
   return data.results
 }
 
+// Paths are mounted by bubblewrap, and refused where there is none.
 describe.runIf(probed.sandbox !== null)('paths that were given', () => {
   it('can be read, or written, and nothing beside them', async () => {
     const results = await tries(
@@ -95,6 +96,7 @@ describe.runIf(probed.sandbox !== null)('paths that were given', () => {
   })
 })
 
+// The bound is set by prlimit, of util-linux.
 describe.runIf(probed.limiter !== undefined)('descriptors', () => {
   it('are as many as a plugin may have', async () => {
     const opens = Array.from({ length: 400 }, () => ['openSync', '/plugin/index.js'])

@@ -91,6 +91,7 @@ describe('what a plugin in an isolate holds', () => {
   })
 })
 
+// Processes are counted in /proc, which only Linux has.
 describe.runIf(process.platform === 'linux')('processes of isolates', () => {
   it('hold plugins of one trust, and end with the last of them', async () => {
     expect(isolateProcesses()).toEqual([])

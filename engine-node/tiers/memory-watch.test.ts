@@ -48,6 +48,7 @@ it('finds the processor time behind a name that looks like more fields', () => {
   expect(processorTime('')).toBeNull()
 })
 
+// Read from /proc, which only Linux has.
 it.runIf(process.platform === 'linux')('reads a process that is there, and knows of none that is not', () => {
   const usage = openProcUsage(process.pid)
   expect(usage?.memoryBytes()).toBeGreaterThan(MB)

@@ -12,6 +12,7 @@ import { promises } from './promises.ts'
 const Outcome = v.object({ got: v.optional(v.string()), refused: v.optional(v.string()) })
 const Probed = v.object({ data: v.looseObject({ outcomes: v.record(v.string(), Outcome) }) })
 
+// Only root may give a process another user.
 describe.runIf(process.getuid?.() === 0)('root without bubblewrap', () => {
   let all: PluginTiers
   let folder = ''

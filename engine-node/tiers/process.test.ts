@@ -142,6 +142,7 @@ describe('a guest process', () => {
     expect(await other.hook({ id: 'A', chatId: 'B' })).toMatchObject({ data: { calls: 2 } })
   })
 
+  // Processes are counted in /proc, which only Linux has.
   it.runIf(process.platform === 'linux')('leaves no process behind', async () => {
     const before = descendants()
     const tier = await openTier()
@@ -235,6 +236,7 @@ describe.each([
 ])('a hostile plugin %s', (_, probe) => {
   const sandboxed = probe.sandbox !== null
 
+  // Where bubblewrap is missing there is nothing to try inside of it.
   it.runIf(sandboxed || probe !== probed)('reaches nothing that is not its own', async () => {
     const place = await mkdtemp(join(folder, 'hostile-'))
     const canary = join(place, 'canary.js')
