@@ -65,6 +65,7 @@ export async function startGateway(
     await openDatabase({
       url: settings.DATABASE_URL ?? `file:${join(folder.path, 'wharf.db')}`,
       authToken: settings.DATABASE_AUTH_TOKEN ?? undefined,
+      thread: true,
     }),
   )
   const { db } = database

@@ -63,7 +63,7 @@ const layers: readonly Layer[] = [
   {
     files: /^engine-node\/store\//,
     project: /^(src|engine-node)\//,
-    packages: /^(node:.+|valibot|drizzle-orm(\/.+)?|@libsql\/client)$/,
+    packages: /^(node:.+|valibot|drizzle-orm(\/.+)?|@libsql\/client|libsql)$/,
   },
   {
     files: /^engine-node\/tiers\//,

@@ -9,12 +9,12 @@ import * as v from 'valibot'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { Db } from '../../src/db/db.ts'
 import * as schema from '../../src/db/schema.ts'
+import { LOCK_WAIT_MS } from './connection.ts'
+import { createFileClient } from './file-client.ts'
+import { commitHere, commitInThread } from './file-target.ts'
 import type { WriteTarget } from './write-queue.ts'
 
 const MIGRATIONS = fileURLToPath(new URL('../../src/db/migrations', import.meta.url))
-
-/** How long one statement may wait for a lock. It blocks the event loop, so it is short; the write queue waits longer, outside. */
-const LOCK_WAIT_MS = 100
 
 export interface OpenDatabase extends AsyncDisposable {
   db: Db
@@ -32,39 +32,25 @@ export async function openDatabase(options: {
   authToken?: string | undefined
   /** Folder of the generated migrations; ours, but for tests. */
   migrations?: string
+  /** Commits to a file on a thread of their own: for a process that has other things to do meanwhile. */
+  thread?: boolean
 }): Promise<OpenDatabase> {
-  const { url, authToken, migrations = MIGRATIONS } = options
+  const { url, authToken, migrations = MIGRATIONS, thread = false } = options
   const client = createClient({ url, ...(authToken ? { authToken } : {}), timeout: LOCK_WAIT_MS })
   const local = url.startsWith('file:')
+  const path = url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length)
   try {
-    if (local) await prepareFile(client)
-    const db = drizzle(client, { schema })
+    if (local) await client.execute('PRAGMA synchronous = FULL')
     const pending = await pendingMigrations(client, migrations)
-    if (local && pending.isUpgrade) await backUp(client, url.slice('file:'.length), pending.to)
-    await migrate(db, { migrationsFolder: migrations })
-    return {
-      // The driver's result type is the one thing that Db leaves open.
-      db: db as unknown as Db,
-      target: {
-        async batch(statements) {
-          const results = await client.batch(statements, 'write')
-          return results.map(result => result.rowsAffected)
-        },
-        async reconnect() {
-          await client.reconnect()
-          if (local) await prepareFile(client)
-        },
-      },
-      async [Symbol.asyncDispose]() {
-        client.close()
-      },
-    }
+    if (local && pending.isUpgrade) await backUp(client, path, pending.to)
+    await migrate(drizzle(client, { schema }), { migrationsFolder: migrations })
+    return local ? openFile(client, path, thread) : openServer(client)
   } catch (error) {
     client.close()
     if (error instanceof GatewayError) throw error
     throw new GatewayError(
       'storage_unavailable',
-      `The database ${local ? url.slice('file:'.length) : 'server'} cannot be opened. Nothing was changed. ${
+      `The database ${local ? path : 'server'} cannot be opened. Nothing was changed. ${
         local
           ? 'Check that the file is a whole database and that this user may write it'
           : 'Check DATABASE_URL and DATABASE_AUTH_TOKEN'
@@ -74,15 +60,45 @@ export async function openDatabase(options: {
   }
 }
 
-/**
- * WAL, so that readers do not wait for the writer; FULL, since with NORMAL a committed transaction may be gone after a
- * power cut (SQLite, "PRAGMA synchronous"). Set on every connection, as all but the journal mode belong to the connection.
- */
-async function prepareFile(client: Client) {
-  await client.execute('PRAGMA journal_mode = WAL')
-  await client.execute('PRAGMA synchronous = FULL')
-  await client.execute('PRAGMA foreign_keys = ON')
+function openServer(client: Client): OpenDatabase {
+  return {
+    db: asDb(client),
+    target: {
+      async batch(statements) {
+        const results = await client.batch(statements, 'write')
+        return results.map(result => result.rowsAffected)
+      },
+      async reconnect() {
+        await client.reconnect()
+      },
+    },
+    async [Symbol.asyncDispose]() {
+      client.close()
+    },
+  }
 }
+
+function openFile(whole: Client, path: string, thread: boolean): OpenDatabase {
+  const reads = createFileClient(path, whole)
+  const target = thread ? commitInThread(path) : commitHere(path)
+  return {
+    db: asDb(reads.client),
+    target: {
+      batch: statements => target.batch(statements),
+      async reconnect() {
+        await target.reconnect()
+        reads.reconnect()
+      },
+    },
+    async [Symbol.asyncDispose]() {
+      await target[Symbol.asyncDispose]()
+      reads.client.close()
+    },
+  }
+}
+
+/** The driver's result type is the one thing that Db leaves open. */
+const asDb = (client: Client) => drizzle(client, { schema }) as unknown as Db
 
 async function pendingMigrations(client: Client, folder: string) {
   const { entries } = v.parse(
