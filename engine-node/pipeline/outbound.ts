@@ -206,8 +206,11 @@ export function createOutbound(deps: {
       waiters.set(name, hearing.add(heard.resolve))
       const undo = clock.after(withinMs, () => heard.resolve(null))
       try {
-        const before = await stateOf(id)
-        if (before.status !== 'pending') return before
+        // While the line has it, it waits for its answer; else that may have come before anybody listened.
+        if (!lines.get(sessionId)?.find(waMessageId)) {
+          const before = await stateOf(id)
+          if (before.status !== 'pending') return before
+        }
         return (await heard.promise) ?? (await stateOf(id))
       } finally {
         undo()

@@ -1,6 +1,6 @@
 // The way of a message through the gateway, put together: in, out, and the news of both.
 import type { Db } from '../../src/db/db.ts'
-import { chatEphemeral } from '../../src/db/directory/chats.ts'
+import { chatTimers } from '../../src/db/directory/chats.ts'
 import type { Clock } from '../clock.ts'
 import type { Fault } from '../fault.ts'
 import type { Logger } from '../log.ts'
@@ -74,7 +74,7 @@ export function createPipeline(deps: {
     outbound,
     keys,
     drafts: createDrafts({ ...deps, files: files.outgoing }),
-    timerOf: (sessionId, chatId) => chatEphemeral(db, sessionId, chatId),
+    timerOf: chatTimers(db),
   })
   const actions = createMessageActions({ ...deps, changes })
   return {

@@ -1,12 +1,13 @@
 // Ids of message rows: UUIDs of version 7, so that messages of one millisecond still list in the order in which they came.
 import { randomBytes } from 'node:crypto'
+import { createRandomPool } from '../random-pool.ts'
 
 /** Gives ids that sort as text in the order in which they were made, also when the clock steps back. */
 export function createRowIds(deps: {
   now: () => number
   random?: (bytes: number) => Uint8Array
 }): () => string {
-  const { now, random = randomBytes } = deps
+  const { now, random = createRandomPool(randomBytes) } = deps
   /** Milliseconds with 12 bits behind them, which count within one millisecond and run over into the next. */
   let last = 0n
   return () => {

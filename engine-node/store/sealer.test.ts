@@ -13,6 +13,19 @@ describe('sealer', () => {
     expect(Buffer.from(sealed).includes(Buffer.from('noiseKey'))).toBe(false)
   })
 
+  it('never uses a nonce twice under one salt, and changes the salt in time', () => {
+    const own = createSealer(randomBytes(32))
+    const nonces = new Set<string>()
+    const salts = new Set<string>()
+    for (let count = 0; count <= 65_536; count += 1) {
+      const sealed = Buffer.from(own.seal(new Uint8Array(), 'c'))
+      nonces.add(sealed.subarray(1, 29).toString('latin1'))
+      salts.add(sealed.subarray(1, 17).toString('latin1'))
+    }
+    expect(nonces.size).toBe(65_537)
+    expect(salts.size).toBe(2)
+  })
+
   it.each([
     ['another place', (sealed: Uint8Array) => sealer.open(sealed, 'other/creds')],
     ['another key', (sealed: Uint8Array) => createSealer(randomBytes(32)).open(sealed, 'session/creds')],

@@ -2,6 +2,7 @@
 // encryption-key.ts's business.
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
 import { GatewayError } from '../../src/contract/errors.ts'
+import { createRandomPool } from '../random-pool.ts'
 
 export interface Sealer {
   /** `context` names the place the value belongs to; a value moved to another place does not open. */
@@ -18,26 +19,41 @@ const IV_BYTES = 12
 const TAG_BYTES = 16
 const HEADER_BYTES = 1 + SALT_BYTES + IV_BYTES
 
+/** Values that share a salt: so few that random nonces cannot meet, and enough that deriving the key costs nothing. */
+const VALUES_PER_SALT = 65_536
+
 /**
- * AES-256-GCM under a key of its own for each value: HMAC-SHA-256 of a random salt. Random 12-byte nonces alone would
- * be safe for 2^32 values of one key (NIST SP 800-38D, 8.3), which a busy gateway reaches within weeks.
+ * AES-256-GCM under keys derived from random salts by HMAC-SHA-256. Random 12-byte nonces are safe for 2^32 values of one
+ * key (NIST SP 800-38D, 8.3), which a busy gateway would reach within weeks; a salt serves a small part of that.
  */
 export function createSealer(key: Uint8Array): Sealer {
   if (key.length !== ENCRYPTION_KEY_BYTES)
     throw new RangeError(`an encryption key has ${ENCRYPTION_KEY_BYTES} bytes`)
   const keyFor = (salt: Uint8Array) => createHmac('sha256', key).update(salt).digest()
+  const random = createRandomPool(randomBytes)
+  let sealing = { header: Buffer.alloc(0), key: Buffer.alloc(0), left: 0 }
+
+  function nextKey() {
+    if (sealing.left === 0) {
+      const salt = randomBytes(SALT_BYTES)
+      sealing = {
+        header: Buffer.concat([Buffer.of(VERSION), salt]),
+        key: keyFor(salt),
+        left: VALUES_PER_SALT,
+      }
+    }
+    sealing.left -= 1
+    return sealing
+  }
 
   return {
     seal(plain, context) {
-      const random = randomBytes(SALT_BYTES + IV_BYTES)
-      const cipher = createCipheriv(
-        'aes-256-gcm',
-        keyFor(random.subarray(0, SALT_BYTES)),
-        random.subarray(SALT_BYTES),
-      ).setAAD(Buffer.from(context))
+      const { header, key } = nextKey()
+      const iv = random(IV_BYTES)
+      const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(context))
       const body = cipher.update(plain)
       cipher.final()
-      return Buffer.concat([Buffer.of(VERSION), random, body, cipher.getAuthTag()])
+      return Buffer.concat([header, iv, body, cipher.getAuthTag()])
     },
     open(sealed, context) {
       if (sealed.length < HEADER_BYTES + TAG_BYTES || sealed[0] !== VERSION) throw unreadable(context)

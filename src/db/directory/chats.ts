@@ -147,15 +147,24 @@ export async function listChatRows(
     ORDER BY at DESC, id`)
 }
 
-/** The seconds after which messages of this chat disappear; 0 where they stay or nothing is known. */
-export async function chatEphemeral(db: Db, sessionId: string, chatId: string): Promise<number> {
-  const [row] = await db.all<{ seconds: number | null }>(sql`
-    SELECT coalesce(h.ephemeral_seconds, g.ephemeral_seconds) AS seconds FROM
-      (SELECT ${sessionId} AS session_id, ${chatId} AS chat_id) x
+/**
+ * Tells the seconds after which messages of a chat disappear; 0 where they stay or nothing is known. Prepared once, as every
+ * send asks.
+ */
+export function chatTimers(db: Db): (sessionId: string, chatId: string) => Promise<number> {
+  const query = db
+    .select({ seconds: sql<number | null>`coalesce(h.ephemeral_seconds, g.ephemeral_seconds)` })
+    .from(
+      sql`(SELECT ${sql.placeholder('sessionId')} AS session_id, ${sql.placeholder('chatId')} AS chat_id) x
       LEFT JOIN contacts c ON c.session_id = x.session_id AND (c.phone_id = x.chat_id OR c.lid_id = x.chat_id)
       LEFT JOIN chats h ON h.session_id = x.session_id AND h.peer = coalesce(c.id, x.chat_id)
-      LEFT JOIN groups g ON g.session_id = x.session_id AND g.group_id = x.chat_id`)
-  return row?.seconds ?? 0
+      LEFT JOIN groups g ON g.session_id = x.session_id AND g.group_id = x.chat_id`,
+    )
+    .prepare()
+  return async (sessionId, chatId) => {
+    const [row] = await query.all({ sessionId, chatId })
+    return row?.seconds ?? 0
+  }
 }
 
 /** The youngest messages of a chat, with their sealed protobufs; `unread` leaves out own ones and those read before. */
