@@ -45,7 +45,7 @@ async function createEngineHost({ url, rootKey, folder }: v.InferOutput<typeof O
     SSRF_ALLOWED_HOSTS: '127.0.0.1',
     LOG_LEVEL: 'silent',
   })
-  const database = stack.use(await openDatabase({ url: `file:${join(folder, "wharf.db")}`, thread: true }))
+  const database = stack.use(await openDatabase({ url: `file:${join(folder, 'wharf.db')}`, thread: true }))
   const { db } = database
   const commits = createCommitWatch()
   const queue = stack.use(
