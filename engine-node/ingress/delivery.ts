@@ -22,10 +22,16 @@ const bodyTypes: Readonly<Record<string, BodyKind>> = {
 /** What the body claims to be; null for a type that is not taken in, or none. */
 export function bodyKind(headers: Headers): BodyKind | null {
   const [type = '', ...parameters] = (headers['content-type'] ?? '').toLowerCase().split(';')
-  const charset = parameters.map(text => /^\s*charset\s*=\s*"?([^"]*)"?\s*$/.exec(text)?.[1]).find(Boolean)
+  const charset = parameters.map(charsetOf).find(Boolean)
   if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8') return null
   const kind = type.trim()
   return Object.hasOwn(bodyTypes, kind) ? (bodyTypes[kind] ?? null) : null
+}
+
+/** Of a parameter as `charset="utf-8"`; undefined for any other. */
+function charsetOf(parameter: string): string | undefined {
+  const [name, value] = parameter.split('=', 2)
+  return name?.trim() === 'charset' ? value?.trim().replace(/^"([^"]*)"$/, '$1') : undefined
 }
 
 /** True for a body that its headers say is compressed: it could unfold to any size. */

@@ -1,5 +1,6 @@
 // The file in a message, as a reference that can be fetched. Pure; fetching is engine-node/media's business.
 import { type proto, toNumber } from 'baileys'
+import { isMediaType, MAX_MEDIA_TYPE } from '../../src/contract/media-type.ts'
 import type { MediaKind } from '../../src/contract/outgoing.ts'
 import type { MediaRef } from '../media/media-ref.ts'
 import { bare } from './incoming-details.ts'
@@ -24,10 +25,8 @@ const files: Readonly<Record<Named, { kind: MediaKind; mimetype: string }>> = {
   stickerMessage: { kind: 'sticker', mimetype: 'image/webp' },
 }
 
-/** Longest name and type that are kept of what a stranger calls a file. */
+/** Longest name that is kept of what a stranger calls a file. */
 const MAX_NAME = 255
-
-const MIMETYPE = /^[\w.+-]+\/[\w.+-]+(\s*;\s*[\w.+-]+=("[\x20-\x7e]*"|[\w.+-]+))*$/
 
 /** Null for a message without a file, and for one that leaves out what it takes to open it. `content` is without wrappers. */
 export function mediaOf(content: Content): MediaRef | null {
@@ -36,10 +35,10 @@ export function mediaOf(content: Content): MediaRef | null {
   if (!name || !file?.mediaKey?.length || !file.fileSha256?.length) return null
   if (!file.directPath && !file.url) return null
   const { kind, mimetype } = files[name]
-  const given = file.mimetype?.slice(0, MAX_NAME) ?? ''
+  const given = file.mimetype?.slice(0, MAX_MEDIA_TYPE) ?? ''
   return {
     kind,
-    mimetype: MIMETYPE.test(given) ? given : mimetype,
+    mimetype: isMediaType(given) ? given : mimetype,
     filename: filenameOf(content.documentMessage),
     bytes: file.fileLength == null ? null : toNumber(file.fileLength),
     mediaKey: file.mediaKey,

@@ -23,7 +23,7 @@ export function toNeutral(id: string): string {
   const { user, server } = split(id)
   const neutral = neutralServers[server] ?? server
   const person =
-    neutral === 'c.us' || neutral === 'lid' ? user.replace(/^\+/, '').replace(/[_:].*$/, '') : user
+    neutral === 'c.us' || neutral === 'lid' ? (user.replace(/^\+/, '').split(/[_:]/, 1)[0] ?? '') : user
   return `${person}@${neutral}`
 }
 

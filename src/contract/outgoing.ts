@@ -1,6 +1,7 @@
 // What a client may send besides a text, and do to a message that is there: one schema per route (REST spec, rows 36 to 53).
 import * as v from 'valibot'
 import { ChatId, WaMessageId } from './ids.ts'
+import { isMediaType, MAX_MEDIA_TYPE } from './media-type.ts'
 import { Reply, SendText } from './message.ts'
 
 /** OpenWA's bounds. */
@@ -32,14 +33,10 @@ const yes = (message = 'must be true or false') => v.boolean(message)
 export const mediaKinds = ['image', 'video', 'audio', 'document', 'sticker'] as const
 export type MediaKind = (typeof mediaKinds)[number]
 
-/** `type/subtype`, with parameters. Nothing else may stand in a header or in a message of ours. */
 const Mimetype = v.pipe(
   v.string('must be a string'),
-  v.maxLength(255, 'is too long'),
-  v.regex(
-    /^[\w.+-]+\/[\w.+-]+(\s*;\s*[\w.+-]+=("[\x20-\x7e]*"|[\w.+-]+))*$/,
-    'must be a media type, as image/png',
-  ),
+  v.maxLength(MAX_MEDIA_TYPE, 'is too long'),
+  v.check(isMediaType, 'must be a media type, as image/png'),
 )
 
 /** Base64, or a `data:` URL of it. */

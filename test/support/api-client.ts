@@ -45,8 +45,10 @@ export async function ask(
   { key = api.adminKey, body, headers = {} }: Asked = {},
 ): Promise<Answer> {
   const raw = typeof body === 'string' || body instanceof Uint8Array || body instanceof FormData
+  const leave = new AbortController()
   const response = await fetch(`${api.baseUrl}/api${path}`, {
     method,
+    signal: leave.signal,
     headers: {
       ...(key !== null && { 'x-api-key': key }),
       ...(!(body instanceof FormData) && { 'content-type': 'application/json' }),
@@ -59,7 +61,7 @@ export async function ask(
   const type = response.headers.get('content-type')
   // A stream has no end to wait for; its own tests read it.
   const isStream = type?.startsWith('text/event-stream')
-  if (isStream) await response.body?.cancel()
+  if (isStream) leave.abort()
   const text = isStream ? '' : await response.text()
   const isJson = type?.startsWith('application/json')
   const answer = {
