@@ -1,5 +1,5 @@
 // The last messages of a chat, as they are stored.
-import { and, desc, eq } from 'drizzle-orm'
+import { and, desc, eq, sql } from 'drizzle-orm'
 import { chatKind } from '../contract/chat-id.ts'
 import type { IncomingMessage } from '../contract/message.ts'
 import type { Db } from './db.ts'
@@ -17,7 +17,11 @@ export async function chatHistory(
   const rows = await db.query.messages.findMany({
     columns: { protoSealed: false },
     where: and(eq(messages.sessionId, of.sessionId), inChat(of.chatId)),
-    orderBy: [desc(messages.createdAt), desc(messages.id)],
+    // The plus: see findByWaId.
+    orderBy: [
+      of.chatId.endsWith('@lid') ? sql`+${messages.createdAt} DESC` : desc(messages.createdAt),
+      desc(messages.id),
+    ],
     limit: of.limit,
   })
   return rows.reverse()

@@ -1,5 +1,5 @@
 // Messages in the database: the list of the API and look-ups. What changes them is in message-writes.ts.
-import { and, asc, count, desc, eq, gte, inArray, isNull, like, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, count, desc, eq, gte, inArray, isNull, like, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { MessageType, StoredMessage } from '../contract/message.ts'
 import type { Db } from './db.ts'
 import { messages } from './schema.ts'
@@ -109,11 +109,13 @@ export async function listMessages(
     behind = sql`(${key}, ${messages.id}) < (${cursor.key}, ${page.after})`
   }
   const matching = and(untimed(filter), timed(filter))
+  // What names one message or one person has an index that finds a few rows, and no statistics say so.
+  const isNarrow = filter.messageId !== undefined || filter.chatId?.endsWith('@lid')
   const rows = await db
     .select(listed)
     .from(messages)
     .where(and(matching, behind))
-    .orderBy(desc(key), desc(messages.id))
+    .orderBy(isNarrow ? sql`+${key} DESC` : desc(key), desc(messages.id))
     .limit(page.limit)
     .offset(page.offset)
   const found = rows.map(toStored)
@@ -143,7 +145,8 @@ export async function findByWaId(
         of.chatId === undefined ? undefined : inChat(of.chatId),
       ),
     )
-    .orderBy(desc(messages.createdAt))
+    // With the plus, the index of times does not look better to the planner than the one of ids: it would read the session.
+    .orderBy(sql`+${messages.createdAt} DESC`)
     .limit(1)
   return row ?? null
 }
@@ -183,6 +186,9 @@ export async function findMessage(db: Db, id: string): Promise<MessageRow | null
   return row ?? null
 }
 
+/** As they came. Sorted and not read in that order: with the plus, the partial index of these few looks better than all ids. */
+const inOrder = sql`+${messages.id}`
+
 /** Own messages that WhatsApp was not seen to have, in the order of acceptance; the literals let the index of exactly these serve. */
 const unacked = sql`${messages.ackedAt} IS NULL AND ${messages.direction} = 'outgoing'`
 
@@ -193,13 +199,14 @@ export async function pendingMessages(db: Db, sessionId: string): Promise<Messag
     .from(messages)
     .where(
       and(
-        eq(messages.sessionId, sessionId),
+        // With the plus, the index of the few that wait in all sessions looks better than those of all messages of this one.
+        sql`+${messages.sessionId} = ${sessionId}`,
         unacked,
         eq(messages.status, 'pending'),
         isNull(messages.undecryptedSince),
       ),
     )
-    .orderBy(asc(messages.id))
+    .orderBy(inOrder)
 }
 
 /** Own messages whose receipts came although their acknowledgement was never seen: nobody has been told of them yet. */
@@ -213,12 +220,12 @@ export async function unannouncedMessages(
     .where(
       and(
         unacked,
-        inArray(messages.status, ['sent', 'delivered', 'read']),
+        inArray(messages.status, ['sent', 'delivered', 'read', 'played']),
         isNull(messages.undecryptedSince),
         of && and(eq(messages.sessionId, of.sessionId), eq(messages.waMessageId, of.waMessageId)),
       ),
     )
-    .orderBy(asc(messages.id))
+    .orderBy(inOrder)
 }
 
 /** Messages of which plugins have not heard to the end, in order. */
@@ -235,7 +242,7 @@ export async function untoldMessages(
     })
     .from(messages)
     .where(sql`${messages.untold} IS NOT NULL`)
-    .orderBy(asc(messages.id))
+    .orderBy(inOrder)
 }
 
 /** Messages that wait for a content that can be decrypted. */

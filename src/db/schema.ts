@@ -7,7 +7,7 @@ import type { Grants } from '../contract/grants.ts'
 import type { JobState } from '../contract/job.ts'
 import type { MessageStatus, MessageType } from '../contract/message.ts'
 import type { PluginRuntime, PluginStatus, Tier } from '../contract/plugin-view.ts'
-import type { SessionConfig, SessionStatus } from '../contract/session.ts'
+import type { SessionConfig, SessionStatus, Trouble } from '../contract/session.ts'
 import type { DeliveryStatus, DisabledReason, WebhookFilters } from '../contract/webhook.ts'
 
 type Json = Record<string, unknown>
@@ -47,6 +47,10 @@ export const sessions = sqliteTable('sessions', {
   connectedAt: integer('connected_at'),
   lastActiveAt: integer('last_active_at'),
   lastError: text('last_error'),
+  /** Since when it is in its status; null for one that has not changed since the column is there. */
+  statusSince: integer('status_since'),
+  /** Why it is not connected and what helps; null where nothing is wrong. */
+  trouble: text({ mode: 'json' }).$type<Trouble>(),
   restriction: text({ mode: 'json' }).$type<Json>(),
   config: text({ mode: 'json' }).$type<SessionConfig>(),
   engineLoaded: integer('engine_loaded', { mode: 'boolean' }).notNull().default(false),
@@ -54,6 +58,25 @@ export const sessions = sqliteTable('sessions', {
   groupsListedAt: integer('groups_listed_at'),
   createdAt: integer('created_at').notNull(),
   updatedAt: integer('updated_at').notNull(),
+})
+
+/** Which engine runs a session. A row stays when nobody does, so that its fence only ever rises. */
+export const sessionLeases = sqliteTable('session_leases', {
+  sessionId: text('session_id')
+    .primaryKey()
+    .references(() => sessions.id, { onDelete: 'cascade' }),
+  /** Rises with each claim; a write under an older one is refused. */
+  fence: integer().notNull(),
+  /** Counts the renewals of a claim. */
+  beat: integer().notNull().default(0),
+  /** One start of one engine; null once it has let go. */
+  owner: text(),
+  /** What people call that engine. */
+  ownerName: text('owner_name').notNull().default(''),
+  /** The data folder of the owner, in which one engine at most can run. */
+  home: text().notNull().default(''),
+  /** Without a renewal for so long, by the clock of whoever looks, the claim is over. */
+  leaseMs: integer('lease_ms').notNull().default(0),
 })
 
 /** Credentials (type `creds`, id empty) and Signal keys of every type that Baileys has or will have. */
@@ -135,9 +158,10 @@ export const messages = sqliteTable(
     index('messages_undecrypted').on(table.sessionId).where(sql`undecrypted_since IS NOT NULL`),
     index('messages_unacked').on(table.sessionId).where(sql`acked_at IS NULL AND direction = 'outgoing'`),
     uniqueIndex('messages_identity').on(table.sessionId, table.chatId, table.senderId, table.waMessageId),
-    index('messages_by_wa_id').on(table.sessionId, table.waMessageId),
+    index('messages_by_wa_id').on(table.sessionId, table.waMessageId, table.chatId),
     index('messages_by_session').on(table.sessionId, table.createdAt),
     index('messages_by_chat').on(table.sessionId, table.chatId, table.createdAt),
+    index('messages_by_lid').on(table.sessionId, table.lidId).where(sql`lid_id IS NOT NULL`),
   ],
 )
 
@@ -146,8 +170,9 @@ export const plugins = sqliteTable('plugins', {
   name: text().notNull(),
   version: text().notNull(),
   manifest: text({ mode: 'json' }).$type<Json>().notNull(),
-  /** SHA-256 of the archive in hex; with the id it names the folder of the code. Null for a bundled plugin. */
+  /** SHA-256 of the archive in hex; with the id it names the folder of the code. */
   packageSha256: text('package_sha256'),
+  /** It came with the gateway: set from the gateway's own folder alone, never from what a package says of itself. */
   builtIn: integer('built_in', { mode: 'boolean' }).notNull().default(false),
   status: text().$type<PluginStatus>().notNull(),
   /** Only the operator's enable and disable change it; a crash or a restart does not. */
@@ -165,12 +190,16 @@ export const plugins = sqliteTable('plugins', {
   activeSessions: text('active_sessions', { mode: 'json' }).$type<string[]>().notNull(),
   /** Bytes of keys and values in plugin_storage, kept by the same transaction that writes them. */
   storageBytes: integer('storage_bytes').notNull().default(0),
+  /** Keys in plugin_storage, kept in the same way; those from before it was counted are not in it. */
+  storageKeys: integer('storage_keys').notNull().default(0),
   installedAt: integer('installed_at').notNull(),
   updatedAt: integer('updated_at').notNull(),
   loadedAt: integer('loaded_at'),
   enabledAt: integer('enabled_at'),
   /** What the operator has confirmed of what the manifest asks for beyond permissions; null for nothing. */
   grants: text({ mode: 'json' }).$type<Grants>(),
+  /** What of these nobody but the settings' policy has confirmed: it is judged again at each start. */
+  grantsByPolicy: text('grants_by_policy', { mode: 'json' }).$type<Grants>(),
   /** What it does, as of its last change. */
   runtime: text({ mode: 'json' }).$type<PluginRuntime>(),
   /** When it crashed lately, so that neither a restart of the gateway nor enabling it again makes that undone. */
@@ -356,8 +385,12 @@ export const deliveries = sqliteTable(
     settledAt: integer('settled_at'),
   },
   table => [
-    index('deliveries_due').on(table.status, table.webhookId, table.nextAt),
-    index('deliveries_by_lane').on(table.webhookId, table.lane, table.status),
+    // Of what is open only: the index stays as small as the queue, and what has come to an end leaves it.
+    index('deliveries_due').on(table.webhookId, table.nextAt).where(sql`status = 'due'`),
+    index('deliveries_by_lane')
+      .on(table.webhookId, table.lane, table.status)
+      .where(sql`status = 'due' OR status = 'waiting'`),
+    index('deliveries_dead').on(table.status).where(sql`status = 'dead'`),
     index('deliveries_by_event').on(table.eventId),
     index('deliveries_by_session').on(table.sessionId),
   ],
@@ -490,7 +523,7 @@ export const sessionProxies = sqliteTable('session_proxies', {
   sessionId: text('session_id')
     .primaryKey()
     .references(() => sessions.id, { onDelete: 'cascade' }),
-  type: text({ enum: ['http', 'https', 'socks5'] }).notNull(),
+  type: text({ enum: ['http', 'https', 'socks4', 'socks5'] }).notNull(),
   /** `host:port` */
   host: text().notNull(),
   hasCredentials: integer('has_credentials', { mode: 'boolean' }).notNull(),
@@ -536,11 +569,11 @@ export const messageChanges = sqliteTable(
     lidId: text('lid_id'),
     /** WhatsApp's id of the message that is changed. It may not be stored here. */
     targetId: text('target_id').notNull(),
-    kind: text({ enum: ['reaction', 'edit', 'revoke', 'hide', 'vote', 'pin'] }).notNull(),
+    kind: text({ enum: ['reaction', 'edit', 'sealed-edit', 'revoke', 'hide', 'vote', 'pin'] }).notNull(),
     value: text({ mode: 'json' }).$type<Json>().notNull(),
     /** Of an own one: to answer a retry receipt. */
     protoSealed: blob('proto_sealed', { mode: 'buffer' }).$type<Uint8Array>(),
-    /** A vote that is not in its poll's tally yet. */
+    /** A vote that is not in its poll's tally yet, or another change whose message is not here. */
     isOpen: integer('is_open', { mode: 'boolean' }).notNull().default(false),
     /** Epoch milliseconds, as the sender tells them. */
     at: integer().notNull(),
@@ -555,6 +588,7 @@ export const messageChanges = sqliteTable(
     ),
     index('message_changes_by_target').on(table.sessionId, table.targetId),
     index('message_changes_open').on(table.sessionId).where(sql`is_open = 1`),
+    index('message_changes_age').on(table.createdAt),
   ],
 )
 
@@ -571,7 +605,8 @@ export const messageMedia = sqliteTable(
     mimetype: text().notNull(),
     filename: text(),
     bytes: integer(),
-    state: text({ enum: ['waiting', 'stored', 'lost', 'refused', 'expired'] }).notNull(),
+    /** `remote`: of an old message; it is fetched when somebody asks for it, or when nothing else is to do. */
+    state: text({ enum: ['waiting', 'remote', 'stored', 'lost', 'refused', 'expired'] }).notNull(),
     attempts: integer().notNull().default(0),
     /** When it is to be tried again. */
     nextAt: integer('next_at').notNull(),
@@ -581,6 +616,7 @@ export const messageMedia = sqliteTable(
   },
   table => [
     index('message_media_waiting').on(table.nextAt).where(sql`state = 'waiting'`),
+    index('message_media_remote').on(table.createdAt).where(sql`state = 'remote'`),
     index('message_media_by_hash').on(table.hash),
   ],
 )
