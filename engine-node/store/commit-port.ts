@@ -13,7 +13,14 @@ export interface CommitRequest {
   runs: { text: number; args: SqlValue[] }[]
 }
 
-export type CommitReply = { changes: number[] } | { error: { message: string; code: string } }
+/** Of an error that crosses between threads only its message survives by itself. */
+export interface CommitFailure {
+  message: string
+  code?: unknown
+  statementIndex?: unknown
+}
+
+export type CommitReply = { changes: number[] } | { error: CommitFailure }
 
 /** The side that asks. */
 export function createPacker(): (statements: readonly Statement[]) => CommitRequest {

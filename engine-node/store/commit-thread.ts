@@ -1,7 +1,7 @@
 // The thread that commits: a sync of the disk blocks it, and nobody else.
 import { parentPort, workerData } from 'node:worker_threads'
 import * as v from 'valibot'
-import { type CommitReply, type CommitRequest, createUnpacker } from './commit-port.ts'
+import { type CommitFailure, type CommitReply, type CommitRequest, createUnpacker } from './commit-port.ts'
 import { openConnection } from './connection.ts'
 
 const { path } = v.parse(v.object({ path: v.string() }), workerData)
@@ -22,7 +22,7 @@ function answerTo(request: CommitRequest): CommitReply {
     return { changes: connection.transact(unpack(request)) }
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    // An error's code does not survive the copy between threads.
-    return { error: { message: error.message, code: 'code' in error ? String(error.code) : '' } }
+    const { message, code, statementIndex }: CommitFailure = error
+    return { error: { message, code, statementIndex } }
   }
 }

@@ -18,7 +18,7 @@ export interface Answer {
 export interface Connection extends Disposable {
   /** Runs one statement. `answer` is null for one that gives no rows. */
   run(sql: string, args: readonly SqlValue[]): { changes: number; answer: Answer | null }
-  /** All statements as one transaction; gives the rows that each has changed. */
+  /** All statements as one transaction; gives the rows that each has changed. An error has the `statementIndex` of the refused one. */
   transact(statements: readonly Statement[]): number[]
 }
 
@@ -71,12 +71,20 @@ export function openConnection(path: string): Connection {
     run,
     transact(statements) {
       run('BEGIN IMMEDIATE', [])
+      let statementIndex = 0
       try {
-        const changes = statements.map(({ sql, args }) => run(sql, args).changes)
+        const changes: number[] = []
+        for (const { sql, args } of statements) {
+          changes.push(run(sql, args).changes)
+          statementIndex += 1
+        }
         run('COMMIT', [])
         return changes
       } catch (error) {
         if (database.inTransaction) database.exec('ROLLBACK')
+        // Under the name that the errors of libsql's batches have it; none where the commit itself was refused.
+        if (error instanceof Error && statementIndex < statements.length)
+          Object.assign(error, { statementIndex })
         throw error
       }
     },
@@ -97,11 +105,14 @@ function bindable(value: SqlValue): null | string | number | bigint | Buffer {
   if (value === null || typeof value === 'string' || typeof value === 'bigint') return value
   if (typeof value === 'number') {
     if (Number.isFinite(value)) return value
-    throw new RangeError('Only finite numbers (not Infinity or NaN) can be passed as arguments')
+    throw unbindable('only finite numbers can be bound to a statement')
   }
   if (typeof value === 'boolean') return value ? 1 : 0
   if (value instanceof Date) return value.valueOf()
   if (value instanceof ArrayBuffer) return Buffer.from(value)
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  throw new TypeError(`${value === undefined ? 'undefined' : typeof value} cannot be bound to a statement`)
+  throw unbindable(`${value === undefined ? 'undefined' : typeof value} cannot be bound to a statement`)
 }
+
+/** SQLite's code for a value of the wrong kind: it is the statement that is at fault, and not the database. */
+const unbindable = (text: string) => Object.assign(new TypeError(text), { code: 'SQLITE_MISMATCH' })

@@ -1,5 +1,6 @@
 // Opens the database: a file of our own, or a libsql server; brings its tables up to date; refuses one that is newer.
-import { existsSync, readFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Client, createClient } from '@libsql/client'
@@ -12,13 +13,19 @@ import * as schema from '../../src/db/schema.ts'
 import { LOCK_WAIT_MS } from './connection.ts'
 import { createFileClient } from './file-client.ts'
 import { commitHere, commitInThread } from './file-target.ts'
+import { createMarkedTarget } from './marked-target.ts'
 import type { WriteTarget } from './write-queue.ts'
 
 const MIGRATIONS = fileURLToPath(new URL('../../src/db/migrations', import.meta.url))
 
+/** Without an end a server that fell silent would hold every write, and with them every receipt. A slow one has its seconds. */
+const ANSWER_WITHIN_MS = 20_000
+
 export interface OpenDatabase extends AsyncDisposable {
   db: Db
   target: WriteTarget
+  /** For an end that cannot wait: commits nothing more, and resolves when the commit under way is over. */
+  halt(): Promise<void>
 }
 
 const Journal = v.object({ entries: v.array(v.object({ when: v.number(), tag: v.string() })) })
@@ -34,25 +41,43 @@ export async function openDatabase(options: {
   migrations?: string
   /** Commits to a file on a thread of their own: for a process that has other things to do meanwhile. */
   thread?: boolean
+  /** How long a server may take for an answer, ms; as it should be, but for tests. */
+  answerWithinMs?: number
 }): Promise<OpenDatabase> {
-  const { url, authToken, migrations = MIGRATIONS, thread = false } = options
-  const client = createClient({ url, ...(authToken ? { authToken } : {}), timeout: LOCK_WAIT_MS })
+  const {
+    url,
+    authToken,
+    migrations = MIGRATIONS,
+    thread = false,
+    answerWithinMs = ANSWER_WITHIN_MS,
+  } = options
   const local = url.startsWith('file:')
   const path = url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length)
+  let client: Client | undefined
   try {
-    if (local) await client.execute('PRAGMA synchronous = FULL')
+    client = createClient({
+      url,
+      ...(authToken ? { authToken } : {}),
+      timeout: LOCK_WAIT_MS,
+      fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(answerWithinMs) }),
+    })
+    if (local) {
+      await client.execute('PRAGMA synchronous = FULL')
+      await assertWhole(client, path)
+    }
     const pending = await pendingMigrations(client, migrations)
     if (local && pending.isUpgrade) await backUp(client, path, pending.to)
     await migrate(drizzle(client, { schema }), { migrationsFolder: migrations })
+    if (local) await assertWritable(client)
     return local ? openFile(client, path, thread) : openServer(client)
   } catch (error) {
-    client.close()
+    client?.close()
     if (error instanceof GatewayError) throw error
     throw new GatewayError(
       'storage_unavailable',
       `The database ${local ? path : 'server'} cannot be opened. Nothing was changed. ${
         local
-          ? 'Check that the file is a whole database and that this user may write it'
+          ? 'Check that this user may write it and that there is room on the disk; a file that is damaged has to come from your backup'
           : 'Check DATABASE_URL and DATABASE_AUTH_TOKEN'
       }`,
       { cause: error },
@@ -63,15 +88,13 @@ export async function openDatabase(options: {
 function openServer(client: Client): OpenDatabase {
   return {
     db: asDb(client),
-    target: {
-      async batch(statements) {
-        const results = await client.batch(statements, 'write')
-        return results.map(result => result.rowsAffected)
-      },
-      async reconnect() {
-        await client.reconnect()
-      },
-    },
+    target: createMarkedTarget({
+      client,
+      newId: randomUUID,
+      now: Date.now,
+      delay: ms => new Promise(resolve => setTimeout(resolve, ms)),
+    }),
+    halt: async () => {},
     async [Symbol.asyncDispose]() {
       client.close()
     },
@@ -90,15 +113,48 @@ function openFile(whole: Client, path: string, thread: boolean): OpenDatabase {
         reads.reconnect()
       },
     },
+    halt: async () => await target[Symbol.asyncDispose](),
     async [Symbol.asyncDispose]() {
       await target[Symbol.asyncDispose]()
+      await emptyWal(reads.client)
       reads.client.close()
     },
   }
 }
 
+/** So that after an orderly end the one file is all there is, for whoever copies it. Some connections of the driver are still open. */
+async function emptyWal(client: Client) {
+  try {
+    await client.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch (error) {
+    // On a full or damaged disk all stays in the WAL, where the next start finds it.
+    if (!(error instanceof Error && 'code' in error && /^SQLITE_/.test(String(error.code)))) throw error
+  }
+}
+
 /** The driver's result type is the one thing that Db leaves open. */
 const asDb = (client: Client) => drizzle(client, { schema }) as unknown as Db
+
+/** Above it a start would wait for the check longer than for all else; damage then shows when it is read. */
+const CHECKED_BYTES = 256 * 1024 * 1024
+
+/** A database that is damaged in its structure must not be written to: each write can make more of it unreadable. */
+async function assertWhole(client: Client, path: string) {
+  if (statSync(path).size > CHECKED_BYTES) return
+  const { rows } = await client.execute('PRAGMA quick_check(1)')
+  const found = String(rows[0]?.[0])
+  if (found !== 'ok') throw new Error(`the database is damaged: ${found}`)
+}
+
+/** Reading alone would start, and refuse every message from then on. Held by somebody else, it is theirs for a moment. */
+async function assertWritable(client: Client) {
+  try {
+    // A transaction alone would not do: SQLite begins one that reads.
+    await client.batch(['UPDATE __drizzle_migrations SET hash = hash WHERE false'], 'write')
+  } catch (error) {
+    if (!(error instanceof Error && /SQLITE_BUSY|database is locked/.test(error.message))) throw error
+  }
+}
 
 async function pendingMigrations(client: Client, folder: string) {
   const { entries } = v.parse(

@@ -1,7 +1,17 @@
 // Where the encryption key comes from: given by the operator, or made at first start and kept in a file that only its
 // owner reads. It is never in the database, and a database that was written with another key refuses to start.
 import { randomBytes } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
 import { eq } from 'drizzle-orm'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { Db, Writer } from '../../src/db/db.ts'
@@ -16,7 +26,8 @@ const CHECK_TEXT = 'wharf'
 /**
  * The sealer of this database. `given` is 64 hex characters from the settings, or null for the file. Rejects with
  * `encryption_key_wrong` when the database was written with another key or its key is gone: making a new one would
- * orphan every stored credential.
+ * orphan every stored credential. Likewise when the key is there and its database is not: an empty one in its place would
+ * pass for the lost one.
  */
 export async function openSealer(deps: {
   db: OpenDatabase['db']
@@ -26,7 +37,14 @@ export async function openSealer(deps: {
 }): Promise<Sealer> {
   const { db, writer, keyFile, given } = deps
   const check = await readCheck(db)
-  const key = given ?? readKeyFile(keyFile) ?? (check === null ? makeKeyFile(keyFile) : null)
+  const kept = given === null ? readKeyFile(keyFile) : null
+  if (check === null && kept !== null)
+    throw wrong(
+      `the data folder holds ${keyFile}, and the database is empty: its file was lost or replaced, or DATABASE_URL names another one. Restore it from your backup. To begin with an empty database on purpose, move the key file away, or give its content as ENCRYPTION_KEY`,
+    )
+  const made = `${keyFile}.new`
+  const key =
+    given ?? kept ?? (check === null ? makeKeyFile(made) : existsSync(made) ? readKeyFile(made) : null)
   if (key === null)
     throw wrong(
       `the key file ${keyFile} is gone, and the database holds secrets that only its key opens. Restore it from your backup`,
@@ -35,6 +53,7 @@ export async function openSealer(deps: {
   if (check === null) {
     const value = Buffer.from(sealer.seal(Buffer.from(CHECK_TEXT), CHECK_ROW)).toString('base64')
     await writer.commit([{ sql: 'INSERT INTO meta (key, value) VALUES (?, ?)', args: [CHECK_ROW, value] }])
+    if (given === null) keepKeyFile(made, keyFile)
     return sealer
   }
   try {
@@ -46,6 +65,8 @@ export async function openSealer(deps: {
       cause,
     )
   }
+  // Whoever made it died before it got its name.
+  if (given === null && kept === null) keepKeyFile(made, keyFile)
   return sealer
 }
 
@@ -71,11 +92,28 @@ function readKeyFile(file: string): string | null {
 export const isKey = (text: string): boolean =>
   new RegExp(`^[0-9a-f]{${ENCRYPTION_KEY_BYTES * 2}}$`, 'i').test(text)
 
-/** `wx`: never over a file that is there. */
+/**
+ * Under a name that says that no database is written with it yet: a death before the row that proves it leaves this file, and the
+ * next start makes it anew.
+ */
 function makeKeyFile(file: string): string {
   const key = randomBytes(ENCRYPTION_KEY_BYTES).toString('hex')
+  rmSync(file, { force: true })
   writeFileSync(file, `${key}\n`, { mode: 0o600, flag: 'wx', flush: true })
+  syncFolder(dirname(file))
   return key
+}
+
+function keepKeyFile(made: string, file: string) {
+  renameSync(made, file)
+  syncFolder(dirname(file))
+}
+
+/** A name is durable only with its folder. */
+function syncFolder(path: string) {
+  const folder = openSync(path, 'r')
+  fsyncSync(folder)
+  closeSync(folder)
 }
 
 const wrong = (text: string, cause?: unknown) =>

@@ -48,8 +48,10 @@ export function createFileClient(path: string, whole: Client): FileClient {
       protocol: whole.protocol,
     },
     reconnect() {
+      // Opened first: where that fails, the old one is better than none.
+      const fresh = openConnection(path)
       connection[Symbol.dispose]()
-      connection = openConnection(path)
+      connection = fresh
     },
   }
 }

@@ -47,6 +47,11 @@ for (const [name, open] of Object.entries({
       await expect(target.batch([insert('a'), insert('a')])).rejects.toMatchObject({
         code: expect.stringMatching(/^SQLITE_CONSTRAINT/),
         message: expect.stringContaining('UNIQUE'),
+        statementIndex: 1,
+      })
+      await expect(target.batch([{ ...insert('a'), args: [Number.NaN, null] }])).rejects.toMatchObject({
+        code: 'SQLITE_MISMATCH',
+        statementIndex: 0,
       })
       expect(stored()).toEqual([])
       expect(await target.batch([insert('a')])).toEqual([1])

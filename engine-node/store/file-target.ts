@@ -6,7 +6,10 @@ import { type CommitReply, createPacker } from './commit-port.ts'
 import { openConnection } from './connection.ts'
 import type { WriteTarget } from './write-queue.ts'
 
+/** Once it is disposed of it takes no commit, whatever is still asked of it. */
 export interface FileTarget extends WriteTarget, AsyncDisposable {}
+
+const closed = () => new Error('the database is closed')
 
 export function commitHere(path: string): FileTarget {
   let connection = openConnection(path)
@@ -15,8 +18,10 @@ export function commitHere(path: string): FileTarget {
       return connection.transact(statements)
     },
     async reconnect() {
+      // Opened first: where that fails, the old one is better than none.
+      const fresh = openConnection(path)
       connection[Symbol.dispose]()
-      connection = openConnection(path)
+      connection = fresh
     },
     async [Symbol.asyncDispose]() {
       connection[Symbol.dispose]()
@@ -32,6 +37,7 @@ interface Pending {
 /** Commits are answered in the order in which they were asked. A thread that dies takes with it what it was asked. */
 export function commitInThread(path: string): FileTarget {
   let thread = start()
+  let isClosed = false
 
   function start() {
     const pack = createPacker()
@@ -48,7 +54,7 @@ export function commitInThread(path: string): FileTarget {
     worker.on('message', (reply: CommitReply) => {
       const { resolve, reject } = pending.shift() as Pending
       if ('changes' in reply) resolve(reply.changes)
-      else reject(Object.assign(new Error(reply.error.message), { code: reply.error.code }))
+      else reject(Object.assign(new Error(reply.error.message), reply.error))
     })
     worker.on('error', over)
     worker.on('exit', () => over(new Error('the thread that writes the database has ended')))
@@ -64,6 +70,7 @@ export function commitInThread(path: string): FileTarget {
 
   return {
     batch(statements) {
+      if (isClosed) return Promise.reject(closed())
       if (thread.isOver()) thread = start()
       const { worker, pack, pending, over } = thread
       return new Promise((resolve, reject) => {
@@ -80,8 +87,12 @@ export function commitInThread(path: string): FileTarget {
     },
     async reconnect() {
       await stop()
+      if (isClosed) throw closed()
       thread = start()
     },
-    [Symbol.asyncDispose]: stop,
+    async [Symbol.asyncDispose]() {
+      isClosed = true
+      await stop()
+    },
   }
 }

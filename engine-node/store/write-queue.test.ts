@@ -15,6 +15,7 @@ function createTarget() {
     commits,
     faults,
     refused: new Set<unknown>(),
+    saysWhich: false,
     hold() {
       gate = new Promise(resolve => {
         open = resolve
@@ -24,12 +25,16 @@ function createTarget() {
     get reconnects() {
       return reconnects
     },
-    async batch(this: { refused: Set<unknown> }, statements: Statement[]) {
+    async batch(this: { refused: Set<unknown>; saysWhich: boolean }, statements: Statement[]) {
       await gate
       const fault = faults.shift()
       if (fault) throw fault
-      if (statements.some(({ args }) => this.refused.has(args[0])))
-        throw new Error('SQLITE_CONSTRAINT: UNIQUE constraint failed')
+      const statementIndex = statements.findIndex(({ args }) => this.refused.has(args[0]))
+      if (statementIndex !== -1)
+        throw Object.assign(
+          new Error('SQLITE_CONSTRAINT: UNIQUE constraint failed'),
+          this.saysWhich ? { statementIndex } : {},
+        )
       commits.push(statements.map(({ args }) => args[0]))
       return statements.map(() => 1)
     },
@@ -45,6 +50,127 @@ const createQueue = (target = createTarget()) => ({
     target: { batch: s => target.batch(s), reconnect: target.reconnect },
     delay: async () => {},
   }),
+})
+
+describe('what the database refuses, and says which it is', () => {
+  const createTelling = () => {
+    const made = createQueue()
+    made.target.saysWhich = true
+    made.target.refused.add('twice')
+    return made
+  }
+
+  it('is left out of the one transaction of the rest', async () => {
+    const { queue, target } = createTelling()
+    const order: string[] = []
+    queue.put([to('a'), to('b')], () => void order.push('a, b'))
+    const refused = queue.commit([to('c'), to('twice')])
+    queue.put([to('d')], () => void order.push('d'))
+    const behind = queue.commit([to('twice')])
+    await expect(refused).rejects.toThrow('UNIQUE')
+    await expect(behind).rejects.toThrow('UNIQUE')
+    await queue.settled()
+    expect(target.commits).toEqual([['a', 'b', 'd']])
+    expect(order).toEqual(['a, b', 'd'])
+  })
+
+  it('keeps all that waits behind a put that is lost from going', async () => {
+    const { queue, target } = createTelling()
+    const failures: unknown[] = []
+    queue.onFailure(error => failures.push(error))
+    const gone: string[] = []
+    queue.put([to('ratchet'), to('twice')])
+    queue.after(() => gone.push('frame'))
+    queue.put([to('other')])
+    queue.after(() => gone.push('frame behind'))
+    await queue.commit([to('next')])
+    expect(target.commits).toEqual([['other', 'next']])
+    expect(gone).toEqual([])
+    expect(failures).toHaveLength(1)
+    queue.after(() => gone.push('later'))
+    expect(gone).toEqual(['later'])
+  })
+
+  it('counts the statements that a later state of a key has replaced', async () => {
+    const { queue, target } = createTelling()
+    queue.put([{ ...to('old'), key: 'k' }, to('a')])
+    queue.put([{ ...to('new'), key: 'k' }])
+    const refused = queue.commit([to('twice')])
+    await expect(refused).rejects.toThrow('UNIQUE')
+    await queue.settled()
+    expect(target.commits).toEqual([['a', 'new']])
+  })
+
+  it('is replaced where there is something to write instead, in its place', async () => {
+    const { queue, target } = createTelling()
+    queue.put([to('a')])
+    queue.put([to('twice')], undefined, () => [to('instead')])
+    queue.put([to('b')])
+    await queue.settled()
+    expect(target.commits).toEqual([['a', 'instead', 'b']])
+  })
+
+  it('goes one by one when it does not end', async () => {
+    const { queue, target } = createTelling()
+    const refused = Array.from({ length: 40 }, () => queue.commit([to('twice')]).catch(() => 'refused'))
+    const last = queue.commit([to('last')])
+    expect(new Set(await Promise.all(refused))).toEqual(new Set(['refused']))
+    expect(await last).toEqual([1])
+    expect(target.commits).toEqual([['last']])
+  })
+})
+
+describe('what the database refuses', () => {
+  it('is replaced by what is to be written instead, before anything behind it is let go', async () => {
+    const { queue, target } = createQueue()
+    target.refused.add('poison')
+    const failures: unknown[] = []
+    queue.onFailure(error => failures.push(error))
+    const order: string[] = []
+    const wrote = (name: string) => () => void order.push(name)
+    queue.put([to('before')], wrote('before'))
+    queue.put([to('poison')], wrote('poison'), error => {
+      expect(String(error)).toContain('UNIQUE')
+      return [to('instead')]
+    })
+    queue.after(() => {
+      order.push('frame')
+      expect(target.commits).toContainEqual(['instead'])
+    })
+    queue.put([to('behind')], wrote('behind'))
+    await queue.settled()
+    expect(target.commits).toEqual([['before'], ['instead'], ['behind']])
+    expect(order).toEqual(['before', 'frame', 'behind'])
+    expect(failures).toEqual([])
+  })
+
+  it('is lost, and told of as such, where even that is refused', async () => {
+    const { queue, target } = createQueue()
+    target.refused.add('poison')
+    const failures: unknown[] = []
+    queue.onFailure(error => failures.push(error))
+    queue.put([to('poison')], undefined, () => [to('poison')])
+    await expect(queue.settled()).rejects.toMatchObject({ code: 'storage_unavailable' })
+    expect(failures).toHaveLength(1)
+    await queue.commit([to('next')])
+    expect(target.commits).toEqual([['next']])
+  })
+
+  it('is lost where there is nothing to write instead', async () => {
+    const { queue, target } = createQueue()
+    target.refused.add('poison')
+    queue.put([to('poison')], undefined, () => null)
+    await expect(queue.settled()).rejects.toMatchObject({ code: 'storage_unavailable' })
+    expect(target.commits).toEqual([])
+  })
+
+  it('is not replaced where the disk, and not the content, is at fault', async () => {
+    const { queue, target } = createQueue()
+    target.faults.push(new Error('SQLITE_FULL: disk is full'))
+    queue.put([to('a')], undefined, () => [to('never')])
+    await expect(queue.settled()).rejects.toMatchObject({ code: 'storage_unavailable' })
+    expect(target.commits).toEqual([])
+  })
 })
 
 describe('write queue', () => {

@@ -3,6 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { Changes, Statement, Writer } from '../../src/db/db.ts'
+import { causeOf, faultOf, refusedPosition, Unwritten } from './write-fault.ts'
 
 /** A statement that replaces an earlier one of the same `key` in the same commit: only the last state of a key is worth writing. */
 export interface QueuedStatement extends Statement {
@@ -12,9 +13,14 @@ export interface QueuedStatement extends Statement {
 export interface WriteQueue extends Writer, AsyncDisposable {
   /**
    * Queues statements in order, as one unit, without waiting. `written` hears their changes, before anything that waits in
-   * `after` is let go; a failure is told to the `onFailure` listeners, and nothing that waits goes then.
+   * `after` is let go; a failure is told to the `onFailure` listeners, and nothing that waits goes then. What the database
+   * refuses as such may be refused for ever: where there is something to write `instead`, that is written in its place.
    */
-  put(statements: readonly QueuedStatement[], written?: (changes: Changes) => void): void
+  put(
+    statements: readonly QueuedStatement[],
+    written?: (changes: Changes) => void,
+    instead?: (error: unknown) => readonly QueuedStatement[] | null,
+  ): void
   /**
    * Calls `ready` once everything queued before this call is durable (at once when nothing waits), and never if it
    * cannot be written. Returns the undo.
@@ -41,6 +47,9 @@ export interface WriteTarget {
  */
 const MAX_GROUP = 2_000
 
+/** Refused entries that are left out of one group one after the other, each at the price of writing the rest again. */
+const MAX_REFUSALS = 32
+
 /** How often a busy database is tried again, and how long between: about ten seconds in all, then callers hear 503. */
 const BUSY_RETRIES = 40
 const BUSY_DELAY_MS = 250
@@ -52,22 +61,17 @@ interface Entry {
   turn: number
   resolve?: (changes: Changes) => void
   reject?: (error: unknown) => void
+  instead?: ((error: unknown) => readonly QueuedStatement[] | null) | undefined
 }
 
-type Fault = 'busy' | 'statement' | 'storage'
-
-/**
- * Sorts a driver's error. A busy database frees itself; a refused statement concerns its own entry; all else (disk full,
- * read-only, unreachable) concerns the database. "statements in progress" is what a libsql client answers after one
- * SQLITE_BUSY until it reconnects (tursodatabase/libsql-client-ts#352).
- */
-function faultOf(error: unknown): Fault {
-  const text =
-    error instanceof Error ? `${'code' in error ? error.code : ''} ${error.message}` : String(error)
-  if (/SQLITE_BUSY|SQLITE_LOCKED|database is locked|statements in progress/.test(text)) return 'busy'
-  if (/SQLITE_CONSTRAINT|SQLITE_MISMATCH|SQLITE_TOOBIG|SQLITE_RANGE|SQLITE_ERROR/.test(text))
-    return 'statement'
-  return 'storage'
+/** The entry whose statement the database has refused; -1 where it does not say. */
+function refusedAmong(group: readonly Entry[], thrown: unknown): number {
+  let left = refusedPosition(thrown)
+  if (left === -1) return -1
+  return group.findIndex(({ statements }) => {
+    left -= statements.length
+    return left < 0
+  })
 }
 
 export function createWriteQueue(deps: {
@@ -106,16 +110,43 @@ export function createWriteQueue(deps: {
     while (entries.length > 0) {
       // One turn of the loop lets the rest of a burst join, at the price of no wall-clock wait when idle.
       await nextTurn()
-      const group = takeGroup()
-      try {
-        const changes = await write(group.flatMap(entry => entry.statements))
-        settle(group, changes)
-      } catch (error) {
-        if (faultOf(error) === 'statement') await writeOneByOne(group)
-        else failAll(group, error)
-      }
+      await writeGroup(takeGroup())
     }
     pumping = false
+  }
+
+  /**
+   * A refused statement must not take the commits of others with it: its entry is left out, or replaced, and the rest goes as
+   * the one transaction that it is. A ratchet step never loses what was queued in its turn that way.
+   */
+  async function writeGroup(group: readonly Entry[]) {
+    let rest = [...group]
+    for (let refusals = 0; rest.length > 0; refusals += 1) {
+      try {
+        settle(rest, await write(rest.flatMap(entry => entry.statements)))
+        break
+      } catch (thrown) {
+        const cause = causeOf(thrown)
+        if (faultOf(cause) !== 'statement') return failAll(rest, cause)
+        const position = refusals < MAX_REFUSALS ? refusedAmong(rest, thrown) : -1
+        if (position === -1) return await writeOneByOne(rest)
+        rest = rest.flatMap((entry, at) => (at === position ? refuse(entry, cause) : [entry]))
+      }
+    }
+    // Where the last of them was refused.
+    durable = Math.max(durable, group.at(-1)?.sequence ?? 0)
+    release()
+  }
+
+  /** What goes in the place of an entry that the database refuses: something else, or nothing. */
+  function refuse(entry: Entry, error: unknown): Entry[] {
+    const { sequence, turn } = entry
+    const other = entry.instead?.(error) ?? null
+    if (other !== null) return [{ sequence, turn, statements: other }]
+    // A caller that waits gets its own refusal; a put has no caller, so its loss is everybody's to know.
+    if (entry.reject) entry.reject(error)
+    else announce(unwritable(error), durable)
+    return []
   }
 
   function takeGroup(): Entry[] {
@@ -142,9 +173,13 @@ export function createWriteQueue(deps: {
       const { sql, args } = statements[index] as QueuedStatement
       return { sql, args }
     })
-    const written = await tryWhileBusy(batch)
-    for (const [position, index] of kept.entries()) changes[index] = written[position] ?? 0
-    return changes
+    try {
+      const written = await tryWhileBusy(batch)
+      for (const [position, index] of kept.entries()) changes[index] = written[position] ?? 0
+      return changes
+    } catch (error) {
+      throw new Unwritten(error, kept)
+    }
   }
 
   async function tryWhileBusy(batch: Statement[]): Promise<Changes> {
@@ -176,19 +211,20 @@ export function createWriteQueue(deps: {
     for (const waiter of ready) waiter.ready()
   }
 
-  /** A refused statement must not take the commits of others with it, so each entry gets a transaction of its own. */
+  /** For what the database refuses without saying which statement it is, as it may at the commit itself. */
   async function writeOneByOne(group: readonly Entry[]) {
-    for (const [position, entry] of group.entries()) {
+    const left = [...group]
+    for (let entry = left.shift(); entry; entry = left.shift()) {
       try {
         settle([entry], await write(entry.statements))
-      } catch (error) {
-        if (faultOf(error) !== 'statement') return failAll(group.slice(position), error)
-        // A caller that waits gets its own refusal; a put has no caller, so its loss is everybody's to know.
-        if (entry.reject) {
-          durable = entry.sequence
-          entry.reject(error)
-          release()
-        } else announce(unwritable(error), entry.sequence)
+      } catch (thrown) {
+        const cause = causeOf(thrown)
+        if (faultOf(cause) !== 'statement') return failAll([entry, ...left], cause)
+        const others = refuse(entry, cause)
+        left.unshift(...others)
+        if (others.length > 0) continue
+        durable = entry.sequence
+        release()
       }
     }
   }
@@ -222,9 +258,9 @@ export function createWriteQueue(deps: {
       if (closing) return Promise.reject(unwritable(new Error('the write queue is closed')))
       return new Promise((resolve, reject) => enqueue({ statements, resolve, reject }))
     },
-    put(statements, written) {
+    put(statements, written, instead) {
       if (closing) announce(unwritable(new Error('the write queue is closed')), durable)
-      else if (statements.length > 0) enqueue(written ? { statements, resolve: written } : { statements })
+      else if (statements.length > 0) enqueue({ statements, instead, ...(written && { resolve: written }) })
     },
     after(ready) {
       if (queued === durable) {
