@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { bubblewrapArguments, INSIDE, parseLibraries } from './bubblewrap.ts'
 import { nodeFlags } from './node-flags.ts'
 
-const sandbox = { bwrap: '/usr/bin/bwrap', libraries: ['/lib/libc.so.6', '/lib64/ld-linux.so.2'] }
+const sandbox = {
+  bwrap: '/usr/bin/bwrap',
+  libraries: ['/lib/libc.so.6', '/lib64/ld-linux.so.2'],
+  filter: Uint8Array.of(6, 0, 0, 0, 0, 0, 0, 0),
+}
 const files = { guestFile: '/data/guest-1.cjs', packageDir: '/data/plugins/bot/abc' }
 const mounts = { nodePath: '/opt/node', files }
 
@@ -17,7 +21,7 @@ function options(args: readonly string[]): [string, string[]][] {
 }
 
 describe('the sandbox', () => {
-  const args = bubblewrapArguments(sandbox, mounts)
+  const args = bubblewrapArguments(sandbox, mounts, 7)
 
   it.each(['--unshare-all', '--die-with-parent', '--new-session', '--remount-ro'])('has %s', option =>
     expect(args).toContain(option),
@@ -47,8 +51,13 @@ describe('the sandbox', () => {
     expect(args.at(-1)).toBe('--')
   })
 
+  it('reads the filter from the descriptor that it is told, where there is one', () => {
+    expect(options(args)).toContainEqual(['--seccomp', ['7']])
+    expect(bubblewrapArguments({ ...sandbox, filter: null }, mounts, 7)).not.toContain('--seccomp')
+  })
+
   it('has Node alone in it for the probe', () => {
-    const probe = bubblewrapArguments(sandbox, { nodePath: '/opt/node', files: {} })
+    const probe = bubblewrapArguments(sandbox, { nodePath: '/opt/node', files: {} }, 7)
     expect(probe.join(' ')).not.toMatch(/guest|plugin\b.*plugin/)
   })
 })

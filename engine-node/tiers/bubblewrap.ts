@@ -1,5 +1,8 @@
 // The command line of bubblewrap for one guest: a root of nothing, with Node, its libraries, the runtime and the package in it.
 
+import type { ChildProcess } from 'node:child_process'
+import { Duplex } from 'node:stream'
+
 /** Where things are inside. The host's own paths are visible nowhere. */
 export const INSIDE = {
   node: '/node',
@@ -17,6 +20,8 @@ export interface Sandbox {
   bwrap: string
   /** Shared libraries of the Node binary, as its loader names them. */
   libraries: readonly string[]
+  /** What the kernel is to judge every call of the guest by (syscall-filter.ts); null where it does not do that. */
+  filter: Uint8Array | null
 }
 
 export interface Mounts {
@@ -29,11 +34,28 @@ export interface Mounts {
 }
 
 /**
+ * Gives the filter to a bubblewrap that was started: a pipe at the descriptor that its arguments name, which it reads to the end
+ * before it starts anything.
+ */
+export function sendFilter({ filter }: Sandbox, child: ChildProcess, fd: number): void {
+  const pipe = child.stdio[fd]
+  if (filter === null || !(pipe instanceof Duplex)) return
+  // One that could not be started reads nothing, and its exit tells that.
+  pipe.on('error', () => {})
+  pipe.resume()
+  pipe.end(filter)
+}
+
+/**
  * Arguments up to and with `--`; the command inside follows. All namespaces are its own, so there is no network, no
  * process and no user of the host; it dies with the gateway. No `--clearenv`: the environment is empty already, and older
- * versions do not know the option.
+ * versions do not know the option. The filter is read from `filterFd`.
  */
-export function bubblewrapArguments({ libraries }: Sandbox, mounts: Mounts): string[] {
+export function bubblewrapArguments(
+  { libraries, filter }: Sandbox,
+  mounts: Mounts,
+  filterFd: number,
+): string[] {
   const bind = (from: string, to: string) => ['--ro-bind', from, to]
   return [
     '--unshare-all',
@@ -41,6 +63,7 @@ export function bubblewrapArguments({ libraries }: Sandbox, mounts: Mounts): str
     '--new-session',
     ...['--cap-drop', 'ALL'],
     ...['--hostname', 'plugin'],
+    ...(filter === null ? [] : ['--seccomp', String(filterFd)]),
     ...libraries.flatMap(path => bind(path, path)),
     ...['--proc', '/proc'],
     ...['--dev', '/dev'],

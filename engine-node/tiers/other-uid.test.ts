@@ -34,9 +34,13 @@ describe.runIf(process.getuid?.() === 0)('root without bubblewrap', () => {
     expect(all.hosts.process.missingPromises).toEqual([
       promises.wall.missing,
       ...(all.probed.limiter === undefined ? [promises.descriptors.missing] : []),
+      promises.kernel.missing,
+      promises.share.missing,
       promises.machine.missing,
     ])
-    expect(all.hosts.isolate.missingPromises).toEqual([promises.wall.missing, promises.neighbours.missing])
+    expect(all.hosts.isolate.missingPromises).toEqual(
+      (['wall', 'kernel', 'share', 'neighbours'] as const).map(name => promises[name].missing),
+    )
   })
 
   it('runs a hostile plugin that reaches neither files nor the gateway', async () => {

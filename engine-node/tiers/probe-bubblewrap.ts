@@ -2,10 +2,14 @@
 import { spawn } from 'node:child_process'
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
-import { bubblewrapArguments, INSIDE, parseLibraries, type Sandbox } from './bubblewrap.ts'
+import { bubblewrapArguments, INSIDE, parseLibraries, type Sandbox, sendFilter } from './bubblewrap.ts'
+import { syscallFilter } from './syscall-filter.ts'
 
 /** Longest wait for either command of the probe; both take some 20 ms. */
 const PROBE_TIMEOUT_MS = 10_000
+
+/** The first after the three that every process has. */
+const FILTER_FD = 3
 
 /** Most text kept of what a command says. */
 const MAX_TEXT = 64 * 1024
@@ -19,12 +23,21 @@ export async function probeBubblewrap(
   const bwrap = await findOnPath('bwrap', searchPath)
   if (bwrap === null) return { sandbox: null, why: 'bubblewrap is not installed' }
   const listing = await run(nodePath, ['--version'], { LD_TRACE_LOADED_OBJECTS: '1' })
-  const sandbox = { bwrap, libraries: parseLibraries(listing.stdout) }
-  const mounts = { nodePath, files: {} }
-  const trial = await run(bwrap, [...bubblewrapArguments(sandbox, mounts), INSIDE.node, '--version'], {})
-  if (trial.ok && trial.stdout.startsWith('v')) return { sandbox }
+  const libraries = parseLibraries(listing.stdout)
+  const filtered: Sandbox = { bwrap, libraries, filter: syscallFilter(process.arch) }
+  if (filtered.filter !== null && (await runsNode(filtered, nodePath)).ok) return { sandbox: filtered }
+  // A kernel may be built without seccomp, or be one in name only.
+  const sandbox: Sandbox = { bwrap, libraries, filter: null }
+  const trial = await runsNode(sandbox, nodePath)
+  if (trial.ok) return { sandbox }
   const said = trial.stderr.trim().split('\n')[0]?.slice(0, 200)
   return { sandbox: null, why: `bubblewrap cannot make a sandbox on this machine${said ? ` (${said})` : ''}` }
+}
+
+async function runsNode(sandbox: Sandbox, nodePath: string): Promise<Ran> {
+  const args = bubblewrapArguments(sandbox, { nodePath, files: {} }, FILTER_FD)
+  const ran = await run(sandbox.bwrap, [...args, INSIDE.node, '--version'], {}, sandbox)
+  return { ...ran, ok: ran.ok && ran.stdout.startsWith('v') }
 }
 
 /** The first program of the name that may be run; null where there is none. */
@@ -43,24 +56,27 @@ export async function findOnPath(name: string, searchPath: string): Promise<stri
   return null
 }
 
-function run(
-  command: string,
-  args: string[],
-  env: Record<string, string>,
-): Promise<{ ok: boolean; stdout: string; stderr: string }> {
+interface Ran {
+  ok: boolean
+  stdout: string
+  stderr: string
+}
+
+function run(command: string, args: string[], env: Record<string, string>, sandbox?: Sandbox): Promise<Ran> {
   return new Promise(resolve => {
     const child = spawn(command, args, {
       env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', sandbox?.filter ? 'pipe' : 'ignore'],
       timeout: PROBE_TIMEOUT_MS,
       killSignal: 'SIGKILL',
     })
+    if (sandbox) sendFilter(sandbox, child, FILTER_FD)
     let stdout = ''
     let stderr = ''
-    child.stdout.on('data', chunk => {
+    child.stdout?.on('data', chunk => {
       if (stdout.length < MAX_TEXT) stdout += chunk
     })
-    child.stderr.on('data', chunk => {
+    child.stderr?.on('data', chunk => {
       if (stderr.length < MAX_TEXT) stderr += chunk
     })
     child.on('error', error => resolve({ ok: false, stdout, stderr: error.message }))

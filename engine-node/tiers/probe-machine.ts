@@ -1,15 +1,21 @@
 // What this machine has to fence plugins in with, found out once at the start by doing it.
 import { spawn } from 'node:child_process'
+import type { Clock } from '../clock.ts'
 import type { Sandbox } from './bubblewrap.ts'
 import { limitArguments } from './child-limits.ts'
+import type { ControlGroups } from './control-groups.ts'
 import { DEFAULT_FIRST_UID } from './other-uid.ts'
 import { findOnPath, probeBubblewrap } from './probe-bubblewrap.ts'
+import { probeControlGroups } from './probe-control-groups.ts'
 import type { Layer } from './promises.ts'
 
 /** Where bubblewrap is missing: why, and the first user id that guests can be given, if any. */
 export type Probe = ({ sandbox: Sandbox } | { sandbox: null; why: string; firstUid?: number }) & {
   /** Path of prlimit, where it can set the limits of a guest. */
   limiter?: string
+  /** Where the gateway may make control groups; else why not. */
+  groups?: ControlGroups
+  noGroups?: string
 }
 
 /** Tried after the first one: containers often have no more than 65,536 ids. */
@@ -27,11 +33,28 @@ export interface ProbeOptions {
   searchPath: string
   /** PLUGIN_UID: the first of the ids for guests; null leaves the choice to the gateway. */
   firstUid: number | null
+  /** PLUGIN_CGROUP; nothing is tried without it, as the gateway itself may have to move. */
+  controlGroup?: { wish: string; clock: Clock }
 }
 
 export async function probeMachine(options: ProbeOptions): Promise<Probe> {
   const [fenced, limiter] = await Promise.all([probeFence(options), probeLimiter(options)])
-  return limiter === null ? fenced : { ...fenced, limiter }
+  const probed: Probe = limiter === null ? fenced : { ...fenced, limiter }
+  return { ...probed, ...(await probeGroups(options, probed)) }
+}
+
+async function probeGroups(
+  { nodePath, searchPath, controlGroup }: ProbeOptions,
+  probed: Probe,
+): Promise<Pick<Probe, 'groups' | 'noGroups'>> {
+  if (controlGroup === undefined) return { noGroups: 'they were not asked for' }
+  if (process.platform !== 'linux') return { noGroups: 'there are none on this system' }
+  // A process enters its group as the user that it runs as, who may write nothing there.
+  if (probed.sandbox === null && probed.firstUid !== undefined)
+    return { noGroups: 'guests have other user ids' }
+  const shell = await findOnPath('sh', searchPath)
+  const found = await probeControlGroups({ ...controlGroup, nodePath, shell })
+  return found.groups === null ? { noGroups: found.why } : { groups: found.groups }
 }
 
 async function probeLimiter({ nodePath, searchPath }: ProbeOptions): Promise<string | null> {
@@ -56,6 +79,8 @@ export function layersOf(probed: Probe, platform: NodeJS.Platform = process.plat
   else if (probed.firstUid !== undefined) layers.add('uid')
   if (platform === 'linux') layers.add('watchdog')
   if (probed.limiter !== undefined) layers.add('limits')
+  if (probed.sandbox?.filter) layers.add('filter')
+  if (probed.groups !== undefined) layers.add('groups')
   return layers
 }
 

@@ -12,6 +12,7 @@ import { createPeer } from '../rpc/peer.ts'
 import { bundleGuest } from './guest-bundle.ts'
 import { type Probe, probeMachine } from './probe-machine.ts'
 import { createProcessTier } from './process.ts'
+import { promises } from './promises.ts'
 import type { TierHost } from './tier.ts'
 
 const PLUGINS = fileURLToPath(new URL('../../test/fixtures/plugins', import.meta.url))
@@ -154,6 +155,17 @@ describe('a guest process', () => {
     expect(started.filter(isAlive)).toEqual([])
   })
 
+  it.runIf(probed.sandbox?.filter)('has every call judged by the filter', async () => {
+    const before = descendants()
+    await run(await openTier(), 'echo')
+    const commands = descendants()
+      .filter(pid => !before.includes(pid))
+      .map(pid => [readFileSync(`/proc/${pid}/cmdline`, 'utf8'), readFileSync(`/proc/${pid}/status`, 'utf8')])
+    const guest = commands.find(([command]) => command?.startsWith('/node'))
+    // SECCOMP_MODE_FILTER
+    expect(guest?.[1]).toMatch(/^Seccomp:\s+2$/m)
+  })
+
   it('closes its channel with the way it ended', async () => {
     const tier = await openTier()
     const exiting = await run(tier, 'restless')
@@ -213,7 +225,7 @@ describe('a guest process', () => {
   })
 
   it('rejects when it cannot be started', async () => {
-    const tier = await openTier({ sandbox: { bwrap: '/does/not/exist', libraries: [] } })
+    const tier = await openTier({ sandbox: { bwrap: '/does/not/exist', libraries: [], filter: null } })
     await expect(run(tier, 'echo')).rejects.toMatchObject({ code: 'plugin_crashed' })
   })
 })
@@ -256,7 +268,7 @@ describe.each([
     const port = typeof address === 'object' && address !== null ? address.port : 0
 
     const tier = await openTier(probe)
-    expect(tier.missingPromises.length === 0).toBe(sandboxed)
+    expect(tier.missingPromises.includes(promises.wall.missing)).toBe(!sandboxed)
     const { hook } = await run(tier, 'probe', { packageDir })
     const answer = await hook({ host: { pid: process.pid, canary, port, socket, mayDebug: sandboxed } })
     for (const server of servers) server.close()

@@ -63,6 +63,7 @@ export async function createProcessTier(deps: ProcessTierDeps): Promise<TierHost
       mounts: { read: readable ?? [], write: writable ?? [] },
       flags: seen => nodeFlags(seen, options.memoryMb, { read, write }),
       pipes: 1,
+      memoryMb: options.memoryMb,
     })
     const guest = adopt(child, options)
     await child.started

@@ -10,10 +10,21 @@ import {
   promiseTable,
 } from './promises.ts'
 
-const sandbox = { bwrap: '/usr/bin/bwrap', libraries: [] }
+const sandbox = { bwrap: '/usr/bin/bwrap', libraries: [], filter: Uint8Array.of(0) }
+const groups = { make: () => Promise.reject(new Error('none is made here')) }
 const machines: Record<string, { probed: Probe; platform: NodeJS.Platform; layers: Layer[] }> = {
+  'with all there is': {
+    probed: { sandbox, limiter: '/usr/bin/prlimit', groups },
+    platform: 'linux',
+    layers: ['permissions', 'bubblewrap', 'watchdog', 'limits', 'filter', 'groups'],
+  },
   'with bubblewrap': {
-    probed: { sandbox, limiter: '/usr/bin/prlimit' },
+    probed: { sandbox, limiter: '/usr/bin/prlimit', noGroups: 'none' },
+    platform: 'linux',
+    layers: ['permissions', 'bubblewrap', 'watchdog', 'limits', 'filter'],
+  },
+  'with bubblewrap and no seccomp': {
+    probed: { sandbox: { ...sandbox, filter: null }, limiter: '/usr/bin/prlimit' },
     platform: 'linux',
     layers: ['permissions', 'bubblewrap', 'watchdog', 'limits'],
   },
@@ -32,18 +43,23 @@ const machines: Record<string, { probed: Probe; platform: NodeJS.Platform; layer
 
 /** What does not hold, by machine and tier. */
 const expected: Record<keyof typeof machines, Partial<Record<Tier, PromiseName[]>>> = {
-  'with bubblewrap': { process: [], isolate: ['neighbours'] },
+  'with all there is': { process: [], isolate: ['neighbours'] },
+  'with bubblewrap': { process: ['share'], isolate: ['share', 'neighbours'] },
+  'with bubblewrap and no seccomp': {
+    process: ['kernel', 'share'],
+    isolate: ['kernel', 'share', 'neighbours'],
+  },
   'as root without bubblewrap': {
-    process: ['wall', 'descriptors', 'machine'],
-    isolate: ['wall', 'neighbours'],
+    process: ['wall', 'descriptors', 'kernel', 'share', 'machine'],
+    isolate: ['wall', 'kernel', 'share', 'neighbours'],
   },
   'without either': {
-    process: ['links', 'signals', 'secrets', 'wall', 'descriptors', 'machine'],
-    isolate: ['secrets', 'wall', 'neighbours'],
+    process: ['links', 'signals', 'secrets', 'wall', 'descriptors', 'kernel', 'share', 'machine'],
+    isolate: ['secrets', 'wall', 'kernel', 'share', 'neighbours'],
   },
   'that is no Linux': {
-    process: ['links', 'signals', 'secrets', 'wall', 'memory', 'descriptors', 'machine'],
-    isolate: ['secrets', 'wall', 'neighbours'],
+    process: ['links', 'signals', 'secrets', 'wall', 'memory', 'descriptors', 'kernel', 'share', 'machine'],
+    isolate: ['secrets', 'wall', 'kernel', 'share', 'neighbours'],
   },
 }
 
@@ -58,7 +74,7 @@ describe.each(Object.entries(machines))('a machine %s', (name, { probed, platfor
   )
 
   it('is a boundary where every such promise holds', () => {
-    const isBoundary = { 'with bubblewrap': true, 'as root without bubblewrap': true }[name] ?? false
+    const isBoundary = /bubblewrap|all/.test(name)
     for (const tier of ['process', 'isolate'] as const)
       expect(brokenBoundaries(tier, present).length === 0).toBe(isBoundary)
   })

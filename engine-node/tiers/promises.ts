@@ -2,13 +2,15 @@
 // choice of a tier and the table in SECURITY.md are all read from here.
 import { type Tier, tiers } from '../../src/contract/plugin-view.ts'
 
-/** What a machine may have: Node's permission model, bubblewrap, a user id of the plugin's own, memory read from /proc, and limits of the kernel. */
+/** What a machine may have: Node's permission model, bubblewrap, a user id of the plugin's own, memory read from /proc, limits of the kernel, a filter of its calls, and its control groups. */
 export const layers = {
   permissions: "Node's permission model",
   bubblewrap: 'bubblewrap',
   uid: 'another user id',
   watchdog: 'the memory watchdog (Linux)',
   limits: 'prlimit',
+  filter: 'the system call filter of bubblewrap',
+  groups: 'control groups',
 } as const
 export type Layer = keyof typeof layers
 
@@ -87,13 +89,26 @@ export const promises = {
     promise: 'uses no more memory than its share, in objects and in buffers',
     missing: 'Memory outside the JavaScript heap is not limited.',
     boundary: false,
-    keptBy: { worker: 'never', process: ['watchdog'], isolate: 'always' },
+    keptBy: { worker: 'never', process: ['watchdog', 'groups'], isolate: 'always' },
   },
   descriptors: {
     promise: 'opens no more files at a time than its share',
     missing: 'A plugin can open as many files at a time as the gateway.',
     boundary: false,
     keptBy: { worker: 'never', process: ['limits'], isolate: 'always' },
+  },
+  kernel: {
+    promise: 'starts no process and finds no way into the kernel even by a fault in Node',
+    missing:
+      'Only Node itself, and not the kernel, keeps a plugin from starting processes and from calls of the kernel that no plugin needs.',
+    boundary: false,
+    keptBy: { worker: 'never', process: ['filter'], isolate: ['filter'] },
+  },
+  share: {
+    promise: 'takes one core and its share of threads at most, and leaves the gateway the greater part',
+    missing: 'A plugin can take as much of the processor as there is until its calls have used their time.',
+    boundary: false,
+    keptBy: { worker: 'never', process: ['groups'], isolate: ['groups'] },
   },
   processor: {
     promise: 'is ended when it does not answer in time',

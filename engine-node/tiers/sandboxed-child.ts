@@ -5,11 +5,14 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { GatewayError } from '../../src/contract/errors.ts'
-import { bubblewrapArguments, type FileName, INSIDE, type Mounts } from './bubblewrap.ts'
+import { bubblewrapArguments, type FileName, INSIDE, type Mounts, sendFilter } from './bubblewrap.ts'
 import { limitArguments } from './child-limits.ts'
 import { createGuestPids, type GuestPids } from './guest-pids.ts'
 import { copyForOthers, createGuestIdentities, type GuestIdentity } from './other-uid.ts'
 import type { Probe } from './probe-machine.ts'
+
+/** The first descriptor after the three that every process has. */
+const FIRST_PIPE = 3
 
 /** Files and folders by what they are for. */
 export type ChildFiles = Readonly<Partial<Record<FileName, string>>>
@@ -21,6 +24,8 @@ export interface ChildOptions<F extends ChildFiles> {
   flags(seen: F): string[]
   /** What it may see beside its files, as [real path, path inside]; only in a sandbox. */
   mounts?: Pick<Mounts, 'read' | 'write'>
+  /** What it may have, where the machine has control groups; without it memory is the tier's affair. */
+  memoryMb?: number | null
   /** Descriptors from 3 on, each a pipe to the gateway. */
   pipes: number
 }
@@ -50,7 +55,7 @@ export interface ChildSandboxDeps {
 }
 
 export function createChildSandbox({ nodePath, env, probed }: ChildSandboxDeps): ChildSandbox {
-  const { sandbox } = probed
+  const { sandbox, groups } = probed
   const identities =
     sandbox === null && probed.firstUid !== undefined ? createGuestIdentities(probed.firstUid) : null
 
@@ -72,30 +77,36 @@ export function createChildSandbox({ nodePath, env, probed }: ChildSandboxDeps):
   }
 
   return {
-    async start({ files, flags, pipes, mounts = {} }) {
+    async start({ files, flags, pipes, mounts = {}, memoryMb = null }) {
       const { seen, identity } = await place(files)
       const node = flags(seen)
+      const filterFd = FIRST_PIPE + pipes
+      const filterPipe = sandbox?.filter ? 1 : 0
       const fenced =
         sandbox === null
           ? [nodePath, ...node]
           : [
               sandbox.bwrap,
-              ...bubblewrapArguments(sandbox, { nodePath, files, ...mounts }),
+              ...bubblewrapArguments(sandbox, { nodePath, files, ...mounts }, filterFd),
               INSIDE.node,
               ...node,
             ]
       const limits = probed.limiter === undefined ? [] : limitArguments(probed.limiter)
-      const [command = '', ...args] = [...limits, ...fenced]
+      const group = (await groups?.make({ memoryMb })) ?? null
+      const [command = '', ...args] = [...(group?.enter ?? []), ...limits, ...fenced]
       const child = spawn(command, args, {
         cwd: '/',
         env,
-        stdio: ['ignore', 'pipe', 'pipe', ...Array<'pipe'>(pipes).fill('pipe')],
+        stdio: ['ignore', 'pipe', 'pipe', ...Array<'pipe'>(pipes + filterPipe).fill('pipe')],
         windowsHide: true,
         ...(identity === null ? {} : { uid: identity.uid, gid: identity.uid }),
       })
+      if (sandbox !== null) sendFilter(sandbox, child, filterFd)
       const exited = exitOf(child, sandbox !== null).then(async how => {
         if (identity !== null) await identities?.giveBack(identity)
-        return how
+        const ranOut = (await group?.ranOut()) ?? false
+        await group?.remove()
+        return ranOut ? 'used more memory than its control group may have' : how
       })
       return {
         process: child,

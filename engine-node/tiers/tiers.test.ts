@@ -47,12 +47,28 @@ describe('tiers', () => {
 
   it('says before a plugin is enabled which module the isolate tier lacks', async () => {
     await using tiers = await open({ PLUGIN_TIER: 'isolate' })
-    const files = new Map([['index.js', Buffer.from("require('node:crypto'); require('node:zlib')")]])
-    const { tier, missingPromises } = tiers.statusOf({ pluginId: 'zips', asked: null, files })
+    const code =
+      "require('node:crypto'); require('fs/promises'); require('node:child_process'); require('http')"
+    const files = new Map([['index.js', Buffer.from(code)]])
+    const wish = { pluginId: 'needs', asked: null, files, modules: ['os', 'fs'] }
+    const { tier, missingPromises } = tiers.statusOf(wish)
     expect(tier).toBe('isolate')
-    expect(missingPromises.filter(sentence => sentence.includes('has no'))).toEqual([
-      'The tier isolate has no zlib, which the package asks for.',
-    ])
+    expect(missingPromises.filter(sentence => sentence.includes('has no'))).toEqual(
+      ['child_process', 'fs', 'fs/promises', 'http', 'os'].map(
+        name => `The tier isolate has no ${name}, which the package asks for.`,
+      ),
+    )
+  })
+
+  it('lets a plugin out of its sandbox that came with the gateway, as far as the operator allows it', async () => {
+    const wish = { pluginId: 'own', asked: 'worker' as const }
+    {
+      await using tiers = await open({})
+      expect(tiers.hostOf({ ...wish, bundled: true }).tier).toBe('worker')
+      expect(tiers.hostOf(wish).tier).toBe('process')
+    }
+    await using strict = await open({ PLUGIN_TIER_WEAKEST: 'process' })
+    expect(strict.hostOf({ ...wish, bundled: true }).tier).toBe('process')
   })
 
   it('says what a machine without bubblewrap lacks', async () => {

@@ -9,22 +9,26 @@ import { chooseTier } from './choose-tier.ts'
 import { bundleGuest } from './guest-bundle.ts'
 import { createIsolateTier } from './isolate.ts'
 import { bundleIsolate } from './isolate-bundle.ts'
+import { moduleGaps } from './module-gaps.ts'
 import { layersOf, probeMachine } from './probe-machine.ts'
 import { createProcessTier } from './process.ts'
 import { brokenBoundaries, missingPromises } from './promises.ts'
-import { isolateGaps } from './shims/module-table.ts'
 import type { TierHost } from './tier.ts'
 import { createWorkerTier } from './worker.ts'
 
 export type TierSettings = Pick<
   Settings,
-  'PLUGIN_TIER' | 'PLUGIN_TIER_WEAKEST' | 'PLUGIN_TIERS' | 'PLUGIN_TRUSTED' | 'PLUGIN_UID'
+  'PLUGIN_TIER' | 'PLUGIN_TIER_WEAKEST' | 'PLUGIN_TIERS' | 'PLUGIN_TRUSTED' | 'PLUGIN_UID' | 'PLUGIN_CGROUP'
 >
 
 /** A plugin as the choice sees it: `asked` is the tier that its manifest wants, null for none. */
 export interface TierWish {
   pluginId: string
   asked: Tier | null
+  /** It came with the gateway. */
+  bundled?: boolean
+  /** Modules that its manifest asks for. */
+  modules?: readonly string[]
   /** Its code, by path, where what it requires should be looked at: before it is enabled for the first time. */
   files?: ReadonlyMap<string, Uint8Array>
 }
@@ -50,7 +54,13 @@ export async function openTiers(deps: {
 }): Promise<Tiers> {
   const { settings, runDir, nodePath, clock, log } = deps
   const stack = new AsyncDisposableStack()
-  const probed = await probeMachine({ nodePath, searchPath: deps.searchPath, firstUid: settings.PLUGIN_UID })
+  const probed = await probeMachine({
+    nodePath,
+    searchPath: deps.searchPath,
+    firstUid: settings.PLUGIN_UID,
+    controlGroup: { wish: settings.PLUGIN_CGROUP, clock },
+  })
+  if (probed.noGroups !== undefined) log.debug({ because: probed.noGroups }, 'Plugins have no control groups')
   const layers = layersOf(probed)
   const [guestFile, isolates] = await Promise.all([
     bundleGuest({ outDir: runDir }),
@@ -77,14 +87,14 @@ export async function openTiers(deps: {
     isolate: brokenBoundaries('isolate', layers),
   }
 
-  const choose = ({ pluginId, asked }: TierWish) =>
+  const choose = ({ pluginId, asked, bundled = false }: TierWish) =>
     chooseTier({
       asked,
       fallback: settings.PLUGIN_TIER,
       weakest: settings.PLUGIN_TIER_WEAKEST,
       chosen: settings.PLUGIN_TIERS.get(pluginId) ?? null,
       trusted: settings.PLUGIN_TRUSTED.includes(pluginId),
-      bundled: false,
+      bundled,
       broken,
       unavailable,
     })
@@ -100,13 +110,9 @@ export async function openTiers(deps: {
     statusOf(wish) {
       const verdict = choose(wish)
       const tier = verdict.allow ? verdict.tier : settings.PLUGIN_TIER
-      const gaps = tier === 'isolate' ? gapsOf(wish.files) : []
       return {
         tier,
-        missingPromises: [
-          ...missingPromises(tier, layers),
-          ...gaps.map(name => `The tier isolate has no ${name}, which the package asks for.`),
-        ],
+        missingPromises: [...missingPromises(tier, layers), ...moduleGaps(tier, wish)],
       }
     },
     lacking: [
@@ -115,10 +121,4 @@ export async function openTiers(deps: {
     ],
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
-}
-
-/** Only said, not refused: a package may ask for a module that it can do without. */
-function gapsOf(files: TierWish['files']): string[] {
-  const code = [...(files ?? [])].filter(([path]) => /\.[cm]?js$/.test(path))
-  return isolateGaps(Object.fromEntries(code.map(([path, bytes]) => [path, Buffer.from(bytes).toString()])))
 }

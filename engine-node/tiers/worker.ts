@@ -15,10 +15,14 @@ import { captureOutput } from './guest-output.ts'
 import { createMemoryWatch } from './memory-watch.ts'
 import { copyForOthers } from './other-uid.ts'
 import { missingPromises } from './promises.ts'
+import { openThreadTime, type ThreadTime } from './thread-time.ts'
 import type { Guest, GuestOptions, TierHost } from './tier.ts'
 
 /** Room for young objects, as in a process; the plugin's own limit is for the old ones. */
 const YOUNG_MB = 12
+
+/** How long a thread may take to tell its memory. One that is busy with its heap may not get to it for seconds. */
+const PATIENCE_MS = 10
 
 const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY'
 
@@ -43,8 +47,10 @@ export async function createWorkerTier({ guestFile, clock }: WorkerTierDeps): Pr
       await rm(place, { recursive: true, force: true })
       throw thrown
     }
+    // By its name its thread is found among those of the gateway: at most 15 bytes, and of it alone, as the folder's end is.
+    const name = `plugin ${place.slice(-6)}`
     const worker = new Worker(guestPath, {
-      name: pluginId,
+      name,
       argv: [],
       env: {},
       execArgv: [],
@@ -63,7 +69,7 @@ export async function createWorkerTier({ guestFile, clock }: WorkerTierDeps): Pr
       decode: decodeFrame,
       ended: async () => new GatewayError('plugin_crashed', await exited, { details: { pluginId } }),
     })
-    const usage = usageOf(worker)
+    const usage = usageOf({ worker, name, clock })
     const unwatch = watch.add({
       memoryBytes: usage.memoryBytes,
       limitMb: memoryMb,
@@ -86,6 +92,7 @@ export async function createWorkerTier({ guestFile, clock }: WorkerTierDeps): Pr
     void channel.closed.then(() => worker.terminate())
     void exited.then(() => {
       unwatch()
+      usage.close()
       guests.delete(guest)
       stream.push(null)
     })
@@ -117,9 +124,13 @@ function exitOf(worker: Worker, memoryMb: number, print: (line: string) => void)
   )
 }
 
-/** The thread's own memory and time. It is asked whenever somebody looks, and what it answered last is given. */
-function usageOf(worker: Worker) {
+/**
+ * The thread's own memory and time. Of its memory only the thread itself knows: it is asked whenever somebody looks, and what it
+ * answered last is given. Its time the kernel knows, where there is /proc.
+ */
+function usageOf({ worker, name, clock }: { worker: Worker; name: string; clock: Clock }) {
   let latest: number | null = null
+  let time: ThreadTime | null = null
 
   async function ask(): Promise<number | null> {
     try {
@@ -132,21 +143,33 @@ function usageOf(worker: Worker) {
     return latest
   }
 
+  async function askTime(): Promise<number | null> {
+    try {
+      const { user, system } = await worker.cpuUsage()
+      return Math.round((user + system) / 1_000)
+    } catch {
+      // It ended between the two questions.
+      return null
+    }
+  }
+
   return {
     memoryBytes(): number | null {
       void ask()
       return latest
     },
     async read(): Promise<{ memoryBytes: number; cpuMs: number } | null> {
-      const memoryBytes = await ask()
-      if (memoryBytes === null) return null
-      try {
-        const { user, system } = await worker.cpuUsage()
-        return { memoryBytes, cpuMs: Math.round((user + system) / 1_000) }
-      } catch {
-        // It ended between the two questions.
-        return null
-      }
+      time ??= openThreadTime(name)
+      const patience = Promise.withResolvers<void>()
+      const cancel = clock.after(PATIENCE_MS, patience.resolve)
+      await Promise.race([ask(), ...(time === null ? [] : [patience.promise])])
+      cancel()
+      const cpuMs = time === null ? await askTime() : time.cpuMs()
+      return cpuMs === null ? null : { memoryBytes: latest ?? 0, cpuMs }
+    },
+    close() {
+      time?.close()
+      time = null
     },
   }
 }

@@ -29,12 +29,19 @@ export const CPU_LIMIT_MS = 500
 /** How often the processor time of a loop is read, to know when its deadline was. */
 const LOOK_EVERY_MS = 5
 
+/** An empty loop, and one at the limit of its heap, whose thread does little but collect garbage. */
+export const loops = ['loop', 'garbage'] as const
+
 /** An object of very many keys ends the whole process when a thread does it, so it is not for the tier worker. */
 export const bombs = ['array', 'buffers', 'keys'] as const
 
 const PLUGIN = `const kept = []
 const ways = {
   loop() { for (;;) {} },
+  garbage() {
+    for (let n = 0; n < 400_000; n += 1) kept.push({ n })
+    for (;;) kept[Math.floor(Math.random() * kept.length)] = { n: Math.random(), more: [1, 2] }
+  },
   async array() {
     for (;;) {
       for (let n = 0; n < 100_000; n += 1) kept.push({ n })
@@ -80,6 +87,7 @@ async function createTierHost(tier: Tier) {
         PLUGIN_TIERS: new Map(),
         PLUGIN_TRUSTED: ['bench'],
         PLUGIN_UID: null,
+        PLUGIN_CGROUP: 'off',
       },
       runDir: join(folder, 'run'),
       nodePath: process.execPath,
@@ -162,12 +170,12 @@ async function createTierHost(tier: Tier) {
       })
     },
     /** Milliseconds that a loop lived on after it had used its processor time, until it was gone. */
-    async loop() {
+    async loop(kind: (typeof loops)[number]) {
       await using guest = await start()
       const from = (await guest.usage())?.cpuMs ?? 0
       let isOver = false
       let deadline: number | null = null
-      const gone = hook(guest, 'loop').then(
+      const gone = hook(guest, kind).then(
         () => {},
         () => guest[Symbol.asyncDispose](),
       )

@@ -3,7 +3,7 @@ import type { Tier } from '../../src/contract/plugin-view.ts'
 import { type BenchChild, startChild } from './child.ts'
 import { type Bench, type Figure, type Goal, percentile } from './figure.ts'
 import { ofRounds } from './sampling.ts'
-import type { bombs, TierCommands } from './tier-host.ts'
+import type { bombs, loops, TierCommands } from './tier-host.ts'
 
 const tiers = ['worker', 'process', 'isolate'] as const satisfies readonly Tier[]
 
@@ -23,6 +23,10 @@ const bombsOf: Readonly<Record<Tier, readonly (typeof bombs)[number][]>> = {
   process: ['array', 'buffers', 'keys'],
   isolate: ['array', 'buffers', 'keys'],
 }
+const loopNames: Readonly<Record<(typeof loops)[number], string>> = {
+  loop: 'an endless',
+  garbage: 'a garbage',
+}
 const bombNames = { array: 'heap array', buffers: 'Buffers', keys: 'many-key object' }
 
 type Host = BenchChild<TierCommands>
@@ -39,7 +43,7 @@ export const tierComparison: Bench = {
     const hosts: Hosts = { worker: start('worker'), process: start('process'), isolate: start('isolate') }
     // Memory first, while the hosts are fresh.
     const figures = [...(await memory(hosts)), ...(await starts(hosts)), ...(await roundTrips(hosts))]
-    return [...figures, ...(await loops(hosts)), ...(await stalls(hosts))]
+    return [...figures, ...(await loopEnds(hosts)), ...(await stalls(hosts))]
   },
 }
 
@@ -104,17 +108,22 @@ async function roundTrips(hosts: Hosts): Promise<Figure[]> {
   return figures
 }
 
-async function loops(hosts: Hosts): Promise<Figure[]> {
-  const times: Record<Tier, number[]> = { worker: [], process: [], isolate: [] }
-  for (let round = 0; round < LOOPS; round += 1)
-    for (const tier of tiers) times[tier].push(await hosts[tier].ask('loop'))
-  return tiers.map(tier => ({
-    name: `${tier}: an endless loop, from deadline to gone`,
-    value: median(times[tier]),
-    unit: 'ms',
-    baseline: null,
-    goal: { of: 'value', atMost: 100 },
-  }))
+async function loopEnds(hosts: Hosts): Promise<Figure[]> {
+  const figures: Figure[] = []
+  for (const kind of ['loop', 'garbage'] as const) {
+    const times: Record<Tier, number[]> = { worker: [], process: [], isolate: [] }
+    for (let round = 0; round < LOOPS; round += 1)
+      for (const tier of tiers) times[tier].push(await hosts[tier].ask('loop', kind))
+    for (const tier of tiers)
+      figures.push({
+        name: `${tier}: ${loopNames[kind]} loop, from deadline to gone`,
+        value: median(times[tier]),
+        unit: 'ms',
+        baseline: null,
+        goal: { of: 'value', atMost: 100 },
+      })
+  }
+  return figures
 }
 
 async function stalls(hosts: Hosts): Promise<Figure[]> {
