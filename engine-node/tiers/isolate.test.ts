@@ -79,14 +79,67 @@ describe('what a plugin in an isolate holds', () => {
   it('does not include modules without a shim, which are named', async () => {
     const packageDir = await mkdtemp(join(tmpdir(), 'wharf-needy-'))
     await writeFile(join(packageDir, 'index.js'), "require('node:fs')")
-    await writeFile(join(packageDir, 'module.js'), 'export default {}')
+    await writeFile(join(packageDir, 'module.js'), "require('./other.mjs')")
+    await writeFile(join(packageDir, 'other.mjs'), 'export default {}')
     await expect(run('needy', { packageDir })).rejects.toMatchObject({
       code: 'plugin_failed',
       message: "Cannot find module 'node:fs': the isolate tier does not have it",
     })
     await expect(run('needy', { packageDir, main: 'module.js' })).rejects.toMatchObject({
-      message: '/plugin/module.js is an ES module: an isolate loads CommonJS alone',
+      message: '/plugin/other.mjs is an ES module: here it can be imported, and not required',
     })
+    await rm(packageDir, { recursive: true })
+  })
+})
+
+describe('an ES module in an isolate', () => {
+  it.each([
+    "import '/etc/hostname'",
+    "import '/etc/../plugin/../etc/passwd.js'",
+    "import '../../../../etc/passwd.js'",
+    "import 'file:///etc/passwd'",
+    "import 'data:text/javascript,1'",
+    "import 'node:fs'",
+    "import 'wharf:main'",
+    "import { x } from 'isolated-vm'",
+    "export * from '__proto__'",
+    "await import('node:fs')",
+    "import './constructor'",
+  ])('has nothing but its package and the shims: %s', async code => {
+    const packageDir = await mkdtemp(join(tmpdir(), 'wharf-esm-'))
+    await writeFile(join(packageDir, 'index.mjs'), code)
+    const failed = await run('imports', { packageDir, main: 'index.mjs' }).catch((error: unknown) => error)
+    expect(failed).toMatchObject({ code: 'plugin_failed' })
+    expect(String(failed)).not.toMatch(/root:|\/work\/|\/tmp\/|isolate-host|at /)
+    await rm(packageDir, { recursive: true })
+  })
+
+  it('is ended where it loops, and where it eats its memory', async () => {
+    const packageDir = await mkdtemp(join(tmpdir(), 'wharf-esm-'))
+    await writeFile(join(packageDir, 'loop.mjs'), 'for (;;);')
+    await writeFile(join(packageDir, 'eat.mjs'), 'const all = []; for (;;) all.push({ a: all.length })')
+    await expect(run('loop', { packageDir, main: 'loop.mjs' })).rejects.toMatchObject({
+      message: 'ran for 0.7 s without a pause',
+    })
+    await expect(run('eat', { packageDir, main: 'eat.mjs' })).rejects.toMatchObject({
+      code: 'plugin_crashed',
+    })
+    await rm(packageDir, { recursive: true })
+  })
+
+  it('gets a library once, whoever asks for it', async () => {
+    const packageDir = await mkdtemp(join(tmpdir(), 'wharf-esm-'))
+    await writeFile(join(packageDir, 'old.cjs'), "module.exports = require('stream')")
+    await writeFile(
+      join(packageDir, 'index.mjs'),
+      `import stream, { Readable } from 'node:stream'
+      import old from './old.cjs'
+      export default { onLoad: context => context.registerHook('message:received', () => ({
+        data: { same: [old === stream, stream.Readable === Readable] },
+      })) }`,
+    )
+    const { hook } = await run('shares', { packageDir, main: 'index.mjs' })
+    expect(await hook({})).toMatchObject({ data: { same: [true, true] } })
     await rm(packageDir, { recursive: true })
   })
 })

@@ -2,6 +2,7 @@
 import type IsolatedVm from 'isolated-vm'
 import type { Clock } from '../../clock.ts'
 import type { IsolateEntry } from '../shims/start.ts'
+import { loadModule } from './es-modules.ts'
 import { answer, createPowers } from './powers.ts'
 
 /** One of the functions that the runtime gave. */
@@ -14,7 +15,7 @@ type Start = IsolatedVm.Reference<(...given: unknown[]) => IsolateEntry>
 const HEAP_WAIT_MS = 20
 
 /** Where the runtime's own code ends and this process begins in the text of a stack. */
-const BOUNDARY = /\n\s+at (?:new )?\(?<isolated-vm boundary>[\s\S]*$/
+const BOUNDARY = '<isolated-vm boundary>'
 
 export interface GuestIsolateDeps {
   ivm: typeof IsolatedVm
@@ -24,6 +25,7 @@ export interface GuestIsolateDeps {
   /** Longest that the isolate may run without a pause. */
   turnMs: number
   files: Readonly<Record<string, string>>
+  libraries: ReadonlyMap<string, string>
   clock: Clock
   /** Frames of the guest, as it made them. */
   send(texts: string): void
@@ -62,28 +64,51 @@ export async function createGuestIsolate(deps: GuestIsolateDeps): Promise<GuestI
   }
 
   const powers = createPowers({
+    libraries: deps.libraries,
     print: line => isOver || deps.print(line),
     wake(ms) {
       stopTimer()
       stopTimer = isOver ? () => {} : clock.after(ms, () => void turn(woken, []))
     },
     // Not at once: the isolate waits for the answer to this very call.
+    importModule: name => void setImmediate(load, name),
     exit: code => void setImmediate(end, `exited with code ${Math.trunc(code) & 0xff}`),
   })
 
+  let isLoading = false
+
+  /** One at a time: what is loaded is the plugin's main module, once. */
+  async function load(name: string): Promise<void> {
+    if (isOver || isLoading) return
+    isLoading = true
+    const options = { timeout: deps.turnMs, result: { copy: true } } as const
+    const ask = async (specifier: string, from: string): Promise<unknown> =>
+      await link.apply(undefined, [specifier, from], options)
+    await attempt(() => loadModule({ isolate, context, link: ask, turnMs: deps.turnMs }, name), importFailed)
+    isLoading = false
+  }
+
   /** Runs one of the entry's functions, with everything that follows from it, on a thread of its own. */
   async function turn(entry: Entry, args: string[]): Promise<void> {
+    // What is thrown by functions has been caught inside; what is left is a promise that nobody listened to.
+    await attempt(
+      () => entry.apply(undefined, args, { timeout: deps.turnMs }),
+      entry === rejected ? null : rejected,
+    )
+  }
+
+  /** Ends the isolate where that ended badly, and tells it of anything else that was thrown. */
+  async function attempt(run: () => Promise<unknown>, told: Entry | null): Promise<void> {
     if (isOver) return
     try {
-      await entry.apply(undefined, args, { timeout: deps.turnMs })
+      await run()
     } catch (thrown) {
       if (isOver) return
       const { message, stack } = textsOf(thrown)
       // Nobody here has disposed of it, so that isolated-vm did, for its one reason.
       if (isolate.isDisposed) end(`used more than ${deps.memoryMb} MB of memory`)
       else if (/timed out/.test(message)) end(`ran for ${deps.turnMs / 1_000} s without a pause`)
-      // What is thrown by functions has been caught inside; what is left is a promise that nobody listened to.
-      else if (entry !== rejected) await turn(rejected, [stack])
+      else if (told !== null) await turn(told, [told === importFailed ? message : stack])
     }
   }
 
@@ -121,7 +146,13 @@ export async function createGuestIsolate(deps: GuestIsolateDeps): Promise<GuestI
     { result: { reference: true }, timeout: deps.turnMs },
   )
   const take = (name: keyof IsolateEntry): Promise<Entry> => entry.get(name, { reference: true })
-  const [deliver, woken, rejected] = await Promise.all([take('deliver'), take('woken'), take('rejected')])
+  const [deliver, woken, rejected, importFailed, link] = await Promise.all([
+    take('deliver'),
+    take('woken'),
+    take('rejected'),
+    take('importFailed'),
+    take('link'),
+  ])
 
   return {
     deliver: texts => turn(deliver, [texts]),
@@ -137,6 +168,8 @@ export async function createGuestIsolate(deps: GuestIsolateDeps): Promise<GuestI
 
 function textsOf(thrown: unknown): { message: string; stack: string } {
   const message = thrown instanceof Error ? String(thrown.message) : String(thrown)
-  const stack = thrown instanceof Error ? String(thrown.stack).replace(BOUNDARY, '') : message
-  return { message, stack }
+  if (!(thrown instanceof Error)) return { message, stack: message }
+  const stack = String(thrown.stack)
+  const boundary = stack.indexOf(BOUNDARY)
+  return { message, stack: boundary === -1 ? stack : stack.slice(0, stack.lastIndexOf('\n', boundary)) }
 }

@@ -10,6 +10,8 @@ const powers = createPowers({
   print: line => void heard.push(['print', line]),
   wake: ms => void heard.push(['wake', ms]),
   exit: code => void heard.push(['exit', code]),
+  importModule: name => void heard.push(['import', name]),
+  libraries: new Map([['stream', 'code of it']]),
 })
 const ask = (power: unknown, ...args: unknown[]) => JSON.parse(answer(powers, power, JSON.stringify(args)))
 const base64 = (text: string) => Buffer.from(text).toString('base64')
@@ -24,6 +26,10 @@ describe('powers', () => {
       href: 'https://h.example/b',
       hash: '',
     })
+    const sealed = ask('aesGcm', true, base64('k'.repeat(32)), base64('n'.repeat(12)), '', 16, base64('text'))
+    const opened = ask('aesGcm', false, base64('k'.repeat(32)), base64('n'.repeat(12)), '', 16, sealed.value)
+    expect(opened).toEqual({ value: base64('text') })
+    expect(ask('library', 'stream')).toEqual({ value: 'code of it' })
     expect(ask('url', 'https://h.example/a', null, ['port', '8080']).value.host).toBe('h.example:8080')
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' })
@@ -36,16 +42,19 @@ describe('powers', () => {
     ask('print', 'x'.repeat(100_000))
     ask('wake', 5)
     ask('exit', 3)
+    ask('importModule', 'main')
     expect(heard).toEqual([
       ['print', 'x'.repeat(65_536)],
       ['wake', 5],
       ['exit', 3],
+      ['import', 'main'],
     ])
   })
 
   const MB = 1024 * 1024
   it.each<[string, unknown, unknown[]]>([
     ['a power that does not exist', 'readFile', ['/etc/passwd']],
+    ['a library that does not exist', 'library', ['fs']],
     ['a name from the prototype', 'constructor', []],
     ['another one', '__proto__', []],
     ['a name that is none', { toString: () => 'digest' }, []],
@@ -65,6 +74,14 @@ describe('powers', () => {
       ['SHA256', { key: 'x'.repeat(5_000) }, ''],
     ],
     ['no key', 'sign', ['SHA256', { key: 'x' }, '']],
+    ['a key of no length of AES', 'aesGcm', [true, base64('key'), base64('iv'), '', 16, '']],
+    ['a tag that is too short', 'aesGcm', [true, base64('k'.repeat(32)), base64('iv'), '', 1, '']],
+    [
+      'a sealed text that is not',
+      'aesGcm',
+      [false, base64('k'.repeat(32)), base64('iv'), '', 16, base64('x'.repeat(20))],
+    ],
+    ['a sealed text without a tag', 'aesGcm', [false, base64('k'.repeat(32)), base64('iv'), '', 16, '']],
     ['too many random bytes', 'random', [65_537]],
     ['fewer than none', 'random', [-1]],
     ['a URL that is none', 'url', ['nope', null]],

@@ -1,6 +1,14 @@
 // What an isolate may ask of the process around it: one row each, with the schema of its arguments. Only text and numbers
 // go either way, and nothing here reads a file, opens a connection or knows of another isolate.
-import { createHash, createHmac, createSign, randomBytes, timingSafeEqual } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  createSign,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto'
 import {
   domainToASCII,
   domainToUnicode,
@@ -41,6 +49,10 @@ export interface PowerDeps {
   wake(ms: number): void
   /** The plugin has ended itself. */
   exit(code: number): void
+  /** Loads an ES module by the name that the isolate gives it. */
+  importModule(name: string): void
+  /** Code of modules that isolates do not have from the start, by name. */
+  libraries: ReadonlyMap<string, string>
 }
 
 interface Power {
@@ -59,11 +71,23 @@ function partsOf(url: URL): UrlParts {
 
 const settableParts = urlParts.filter(part => part !== 'origin')
 
-export function createPowers({ print, wake, exit }: PowerDeps): ReadonlyMap<string, Power> {
+export function createPowers({
+  print,
+  wake,
+  exit,
+  importModule,
+  libraries,
+}: PowerDeps): ReadonlyMap<string, Power> {
   const rows: Record<string, Power> = {
     print: power(v.tuple([v.string()]), line => print(line.slice(0, MAX_LINE_CHARS))),
     wake: power(v.tuple([v.number()]), wake),
     exit: power(v.tuple([v.number()]), exit),
+    importModule: power(v.tuple([name]), importModule),
+    library: power(v.tuple([name]), library => {
+      const code = libraries.get(library)
+      if (code === undefined) throw new TypeError('There is no such library')
+      return code
+    }),
     digest: power(v.tuple([name, v.nullable(data), data]), (algorithm, key, content) =>
       (key === null ? createHash(algorithm) : createHmac(algorithm, Buffer.from(key, 'base64')))
         .update(content, 'base64')
@@ -72,6 +96,17 @@ export function createPowers({ print, wake, exit }: PowerDeps): ReadonlyMap<stri
     // Without a passphrase: deriving a key from one can be made to take for ever.
     sign: power(v.tuple([name, SignKey, data]), (algorithm, key, content) =>
       createSign(algorithm).update(content, 'base64').sign(defined(key), 'base64'),
+    ),
+    aesGcm: power(
+      v.tuple([
+        v.boolean(),
+        name,
+        v.pipe(v.string(), v.minLength(1), v.maxLength(1_024)),
+        data,
+        TagBytes,
+        data,
+      ]),
+      (isSealing, ...given) => (isSealing ? seal : unseal)(...given).toString('base64'),
     ),
     random: power(v.tuple([wholeNumber(MAX_RANDOM_BYTES)]), size => randomBytes(size).toString('base64')),
     equal: power(v.tuple([data, data]), (a, b) =>
@@ -93,6 +128,29 @@ export function createPowers({ print, wake, exit }: PowerDeps): ReadonlyMap<stri
   }
   return new Map(Object.entries(rows))
 }
+
+/** The key, the nonce, what is bound to the content, the length of the tag, and the content: all but the length in base64. */
+type Sealing = [key: string, iv: string, extra: string, tagBytes: number, content: string]
+const bytes = (text: string) => Buffer.from(text, 'base64')
+const TagBytes = v.picklist([4, 8, 12, 13, 14, 15, 16])
+
+function seal(...[key, iv, extra, authTagLength, content]: Sealing): Buffer {
+  const cipher = createCipheriv(gcmOf(bytes(key)), bytes(key), bytes(iv), { authTagLength })
+  cipher.setAAD(bytes(extra))
+  return Buffer.concat([cipher.update(bytes(content)), cipher.final(), cipher.getAuthTag()])
+}
+
+function unseal(...[key, iv, extra, authTagLength, content]: Sealing): Buffer {
+  const all = bytes(content)
+  const end = all.length - authTagLength
+  if (end < 0) throw new TypeError('The content is shorter than its tag')
+  const decipher = createDecipheriv(gcmOf(bytes(key)), bytes(key), bytes(iv), { authTagLength })
+  decipher.setAAD(bytes(extra))
+  decipher.setAuthTag(all.subarray(end))
+  return Buffer.concat([decipher.update(all.subarray(0, end)), decipher.final()])
+}
+
+const gcmOf = (key: Uint8Array) => `aes-${key.length * 8}-gcm` as 'aes-256-gcm'
 
 function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as never

@@ -13,12 +13,16 @@ import { CONTROL_FD, FIRST_SLOT_FD, OneIsolate, OpenIsolate } from './control.ts
 import { createGuestIsolate, type GuestIsolate } from './guest-isolate.ts'
 import { carryFrames } from './slot-pipe.ts'
 
+/** Written in by the bundler (isolate-bundle.ts). */
+declare const ISOLATE_LIBRARIES: Readonly<Record<string, string>>
+
 const [, , addonFile = '', runtimeFile = ''] = process.argv
 const addon: { exports: { ivm?: typeof IsolatedVm } } = { exports: {} }
 process.dlopen(addon, addonFile)
 const { ivm } = addon.exports
 if (ivm === undefined) throw new TypeError('This is not isolated-vm')
 const runtime = readFileSync(runtimeFile, 'utf8')
+const libraries = new Map(Object.entries(ISOLATE_LIBRARIES))
 const clock = createClock()
 const isolates = new Map<number, { isolate: GuestIsolate; pipe: Socket }>()
 
@@ -58,6 +62,7 @@ const peer = createPeer({
           memoryMb,
           turnMs,
           files,
+          libraries,
           clock,
           send: frames.send,
           print: createLinePrinter(clock.now, line => peer.notify('print', { slot, line })),

@@ -1,6 +1,7 @@
 // require('crypto'): digests, random bytes and signatures, all of them made by the host; what was fed in is collected here.
 import type { Ask } from './ask.ts'
 import { GuestBuffer, toBytes } from './buffer.ts'
+import { createSubtle } from './subtle.ts'
 
 /** Bytes asked for at once, as the powers allow. */
 const RANDOM_PIECE = 65_536
@@ -121,6 +122,7 @@ export function createCrypto(ask: Ask) {
   }
 
   const webcrypto = {
+    subtle: createSubtle(ask),
     randomUUID,
     getRandomValues<T extends ArrayBufferView>(view: T): T {
       if (view.byteLength > RANDOM_PIECE) throw new Error('The requested length exceeds 65,536 bytes')
@@ -149,6 +151,7 @@ export function createCrypto(ask: Ask) {
       return ask('equal', toBase64(left), toBase64(right)) as boolean
     },
     webcrypto,
+    subtle: webcrypto.subtle,
   }
 }
 

@@ -4,15 +4,17 @@ import { assert } from './assert.ts'
 import { GuestBuffer, kMaxLength } from './buffer.ts'
 import { createConsole } from './console.ts'
 import { createCrypto } from './crypto.ts'
+import { createEsModules } from './es-modules.ts'
 import * as eventTarget from './event-target.ts'
 import { events } from './events.ts'
 import { createGuestProcess } from './guest-process.ts'
 import { createModuleLoader } from './module-loader.ts'
-import type { IsolateModule } from './module-table.ts'
+import type { IsolateModule, LibraryModule } from './module-table.ts'
 import { path } from './path.ts'
 import { querystring } from './querystring.ts'
 import { StringDecoder } from './string-decoder.ts'
 import { structuredClone } from './structured-clone.ts'
+import { GuestCryptoKey } from './subtle.ts'
 import { codecs, utf8Length } from './text-bytes.ts'
 import { GuestTextDecoder, GuestTextEncoder } from './text-coding.ts'
 import { createTimers, timerPromises } from './timers.ts'
@@ -61,7 +63,7 @@ export function createRealm({ call, files }: RealmDeps) {
       return codecs.latin1.bytes(String(text)).toBase64()
     },
   }
-  const modules: Record<IsolateModule, unknown> = {
+  const modules: Record<Exclude<IsolateModule, LibraryModule | 'stream/promises'>, unknown> = {
     assert,
     'assert/strict': assert.strict,
     buffer,
@@ -77,7 +79,13 @@ export function createRealm({ call, files }: RealmDeps) {
     url,
     util,
   }
-  const require = createModuleLoader({ files, builtins: new Map(Object.entries(modules)) })
+  const { require, resolve } = createModuleLoader({
+    files,
+    builtins: new Map(Object.entries(modules)),
+    library: name => String(ask('library', name)),
+  })
+
+  const esModules = createEsModules({ files, ask, require, resolve })
 
   for (const name of REMOVED) Reflect.deleteProperty(globalThis, name)
   const startedAt = now()
@@ -99,6 +107,7 @@ export function createRealm({ call, files }: RealmDeps) {
     atob: buffer.atob,
     btoa: buffer.btoa,
     crypto: crypto.webcrypto,
+    CryptoKey: GuestCryptoKey,
     console: createConsole(print, now),
     performance: { now: () => now() - startedAt, timeOrigin: startedAt },
     process: guestProcess,
@@ -109,5 +118,5 @@ export function createRealm({ call, files }: RealmDeps) {
     if (typeof value === 'function' && name === value.name.replace(/^_?Guest/, ''))
       Object.defineProperty(value, 'name', { value: name, configurable: true })
 
-  return { require, timers, utf8Length }
+  return { require, esModules, timers, utf8Length }
 }

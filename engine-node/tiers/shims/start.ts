@@ -20,11 +20,15 @@ export interface IsolateEntry {
   woken(): void
   /** A promise was rejected and nobody listened. */
   rejected(what: string): void
+  /** What a module gets that imports this: JSON of its code and name. */
+  link(specifier: string, from: string): string
+  /** The main module could not be loaded. */
+  importFailed(why: string): void
 }
 
 export function start({ send, call }: IsolateBridge, filesText: string): IsolateEntry {
   const files = JSON.parse(filesText) as Record<string, string>
-  const { require, timers, utf8Length } = createRealm({ call, files })
+  const { require, esModules, timers, utf8Length } = createRealm({ call, files })
   const { channel, deliver } = createTextChannel({
     send,
     byteLength: utf8Length,
@@ -32,9 +36,10 @@ export function start({ send, call }: IsolateBridge, filesText: string): Isolate
   })
   const { logger } = createRuntime({
     channel,
-    clock: { now: Date.now, after: timers.after },
+    // A realm has one clock.
+    clock: { now: Date.now, elapsed: Date.now, after: timers.after },
     scopes: createTurnScopes(),
-    load: async main => toPlugin(require(main)),
+    load: async main => toPlugin(esModules.isOne(main) ? await esModules.importMain(main) : require(main)),
     verbs: Object.keys(capabilities),
     // The host has a deadline for each verb; this one only keeps a promise from waiting for ever.
     callTimeoutMs: 2 * SEND_TIMEOUT_MS,
@@ -42,6 +47,11 @@ export function start({ send, call }: IsolateBridge, filesText: string): Isolate
   return {
     deliver,
     woken: timers.woken,
-    rejected: what => logger.error('A promise was rejected and nobody listened', errorStack(what)),
+    link: esModules.link,
+    importFailed: esModules.failed,
+    rejected(what) {
+      if (esModules.isLoading()) esModules.failed(String(what).split('\n')[0] ?? '')
+      else logger.error('A promise was rejected and nobody listened', errorStack(what))
+    },
   }
 }
