@@ -136,11 +136,13 @@ export function readManifest(bytes: Uint8Array): Manifest {
     maxDepth: archiveLimits.manifestDepth,
     refuse: why => refuseArchive('manifest', `manifest.json is not valid JSON: it ${why}`),
   })
-  const manifest = parseManifest(value)
-  // What comes as an archive did not come with the gateway.
+  return parseManifest(value)
+}
+
+/** Throws `manifest_invalid` for what only a plugin may say that came with the gateway, which no archive from outside did. */
+export function assertNotBundled(manifest: Manifest) {
   if (manifest.sandboxed === false)
     throw new GatewayError('manifest_invalid', 'Only a bundled plugin may ask for sandboxed: false')
-  return manifest
 }
 
 /** A manifest from parsed JSON. Throws `manifest_invalid` with every fault and where it is. */

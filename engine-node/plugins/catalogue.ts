@@ -8,15 +8,17 @@ import {
   allPlugins,
   deletePlugin,
   findPlugin,
-  insertPlugin,
-  type NewPluginRow,
   type PluginPatch,
   type PluginRow,
   updatePlugin,
 } from '../../src/db/plugins.ts'
+import type { TierWish } from '../tiers/tiers.ts'
 import { type PluginPackage, parseManifest } from './archive.ts'
-import { type ConfigSeal, withDefaults } from './configuration.ts'
+import type { Bundled, BundledPackage } from './bundled.ts'
+import type { ConfigSeal } from './configuration.ts'
 import type { PackageFolders, PackageName } from './package-folders.ts'
+import { createPackageRows } from './package-rows.ts'
+import { newVersionPatch, repairPatch } from './update.ts'
 
 export interface TierStatus {
   tier: Tier
@@ -30,7 +32,9 @@ export interface CatalogueDeps {
   seal: ConfigSeal
   now(): number
   /** The tier that a plugin would run in now. */
-  tierOf(wish: { pluginId: string; asked: Tier | null; files: PluginPackage['files'] }): TierStatus
+  tierOf(wish: TierWish): TierStatus
+  /** What came with the gateway; without it, nothing did. */
+  bundled?: Bundled
 }
 
 /** A package on disk that is nobody's yet; a start of the gateway sweeps it away. */
@@ -40,7 +44,10 @@ export interface StagedPackage {
 }
 
 export interface Catalogue {
-  /** A package of a new plugin, or of one whose folder is damaged: that one keeps its storage, configuration and wish to run. */
+  /**
+   * A package of a new plugin, or of one whose folder is damaged: that one keeps its storage, configuration and wish to run.
+   * A bundled plugin of the same id that is off makes way, and leaves it nothing.
+   */
   install(pack: PluginPackage, archive: Uint8Array): Promise<PluginRow>
   /** Rejects with `not_found`. */
   get(pluginId: string): Promise<PluginRow>
@@ -52,7 +59,9 @@ export interface Catalogue {
   stage(pack: PluginPackage, archive: Uint8Array): Promise<StagedPackage>
   /** The row with all that hangs on it, then the folder. Rejects with `plugin_built_in`. */
   remove(row: PluginRow): Promise<void>
-  /** Makes rows and folders agree after a crash: call it once, before anything else. */
+  /** Gives each bundled plugin its row, or the row its present version. To be called once, first of all. */
+  adoptBundled(): Promise<void>
+  /** Makes rows and folders agree after a crash: call it once, before anything else runs. */
   reconcile(): Promise<{ swept: string[]; damaged: string[] }>
 }
 
@@ -60,12 +69,19 @@ const nameOf = (row: Pick<PluginRow, 'id' | 'packageSha256'>): PackageName[] =>
   row.packageSha256 === null ? [] : [{ id: row.id, sha256: row.packageSha256 }]
 
 export function createCatalogue(deps: CatalogueDeps): Catalogue {
-  const { db, writer, folders, seal, now } = deps
+  const { db, writer, folders, now, bundled = async () => new Map() } = deps
+  const rows = createPackageRows(deps)
 
   async function open(row: PluginRow) {
     const [name] = nameOf(row)
     if (!name) throw new GatewayError('package_invalid', `Plugin ${row.id} has no package`)
-    const { packageDir, pack } = await folders.verify(name)
+    const { packageDir, pack } = await folders.verify(name).catch(async (fault: unknown) => {
+      const own = await bundledPackage(row)
+      if (own?.pack.sha256 !== name.sha256) throw fault
+      // It came with the gateway, and is written to where packages lie when it is wanted.
+      await folders.place(own.pack, own.archive)
+      return await folders.verify(name)
+    })
     return { packageDir, manifest: pack.manifest, files: pack.files }
   }
 
@@ -89,41 +105,9 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
     await writer.commit([updatePlugin(db, pluginId, { ...patch, updatedAt: now() })])
   }
 
-  /** What a package says of a plugin, as columns. */
-  function packageColumns({ manifest, sha256, files }: PluginPackage) {
-    const { tier, missingPromises } = deps.tierOf({
-      pluginId: manifest.id,
-      asked: manifest.tier ?? null,
-      files,
-    })
-    return {
-      name: manifest.name,
-      version: manifest.version,
-      manifest: { ...manifest },
-      packageSha256: sha256,
-      tier,
-      missingPromises: [...missingPromises],
-      error: null,
-    } satisfies Partial<NewPluginRow>
-  }
-
-  function statementFor(pack: PluginPackage, before: PluginRow | null) {
-    const { manifest } = pack
-    const config = before ? seal.open(before) : { base: {}, sessions: {} }
-    const columns = {
-      ...packageColumns(pack),
-      ...seal.columns(manifest, withDefaults(manifest, config)),
-      updatedAt: now(),
-    }
-    if (before) return updatePlugin(db, manifest.id, { ...columns, status: 'installed' })
-    return insertPlugin(db, {
-      ...columns,
-      id: manifest.id,
-      status: 'installed',
-      activeSessions: ['*'],
-      installedAt: now(),
-    })
-  }
+  /** Of a plugin that came with the gateway, what came with it. */
+  const bundledPackage = async (row: PluginRow): Promise<BundledPackage | null> =>
+    row.builtIn ? ((await bundled()).get(row.id) ?? null) : null
 
   return {
     open,
@@ -134,10 +118,17 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
     async install(pack, archive) {
       const { id } = pack.manifest
       const before = await findPlugin(db, id)
-      if (before && (before.builtIn || !(await isDamaged(before)))) throw installed(id)
+      if (before?.builtIn && (before.enabledByOperator || before.status === 'enabled'))
+        throw new GatewayError('plugin_exists', `Plugin ${id} is built in and switched on`)
+      if (before && !before.builtIn && !(await isDamaged(before))) throw installed(id)
       const undo = await folders.place(pack, archive)
       try {
-        await writer.commit([statementFor(pack, before)])
+        await writer.commit(
+          before && !before.builtIn
+            ? [rows.replace(before, pack, repairPatch(before, pack.manifest))]
+            : // What a bundled plugin has stored and been told is not for another one.
+              [...(before ? deletePlugin(db, id) : []), rows.insert(pack, false)],
+        )
       } catch (error) {
         await undo()
         throw isUniqueViolation(error) ? installed(id) : error
@@ -151,10 +142,7 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
       const undo = await folders.place(pack, archive)
       return {
         async swap(row, patch) {
-          const { manifest } = pack
-          const config = seal.columns(manifest, withDefaults(manifest, seal.open(row)))
-          const columns = { ...packageColumns(pack), ...config, ...patch, updatedAt: now() }
-          await writer.commit([updatePlugin(db, row.id, columns)]).catch(async (error: unknown) => {
+          await writer.commit([rows.replace(row, pack, patch)]).catch(async (error: unknown) => {
             await undo()
             throw error
           })
@@ -169,11 +157,27 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
       for (const name of nameOf(row)) await folders.remove(name)
     },
 
+    async adoptBundled() {
+      const packages = await bundled()
+      const known = new Map((await allPlugins(db)).map(row => [row.id, row]))
+      const statements = [...packages.values()].flatMap(({ pack }) => {
+        const row = known.get(pack.manifest.id)
+        if (row === undefined) return [rows.insert(pack, true)]
+        if (!row.builtIn || row.packageSha256 === pack.sha256) return []
+        return [rows.replace(row, pack, newVersionPatch(row, pack.manifest).patch)]
+      })
+      // It came with an older version of the gateway, and is like any other from now on.
+      for (const row of known.values())
+        if (row.builtIn && !packages.has(row.id))
+          statements.push(updatePlugin(db, row.id, { builtIn: false, updatedAt: now() }))
+      if (statements.length > 0) await writer.commit(statements)
+    },
+
     async reconcile() {
-      const rows = await allPlugins(db)
-      const swept = await folders.sweep(rows.flatMap(nameOf))
+      const all = await allPlugins(db)
+      const swept = await folders.sweep(all.flatMap(nameOf))
       const damaged: string[] = []
-      for (const row of rows) {
+      for (const row of all) {
         if (row.builtIn) continue
         const fault = (await isDamaged(row)) ?? manifestFault(row)
         if (!fault) continue

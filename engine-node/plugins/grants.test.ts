@@ -186,6 +186,97 @@ describe('a confirmation', () => {
   })
 })
 
+describe('a policy', () => {
+  const policy = (grants: Grants) => void world.policy.set('p', grants)
+
+  it('confirms what lies within its bounds, and the row says that it did', async () => {
+    policy({
+      limits: { memoryMb: 256, cpuMs: 8_000 },
+      env: ['SHOP_TOKEN', 'NOT_SET', 'OTHER'],
+      filesystem: { read: [path('shared')], write: [path('shared')] },
+      modules: ['os', 'fs'],
+    })
+    const view = await install(asking())
+    expect(view).toMatchObject({ grants: view.asks, waitsFor: [] })
+    expect(await enable()).toMatchObject({ success: true })
+    const row = await findPlugin(world.db, 'p')
+    expect(row).toMatchObject({ grants: view.asks, grantsByPolicy: view.asks })
+    expect(world.guests.last().powers).toMatchObject({
+      memoryMb: 128,
+      cpuMs: 7_000,
+      env: ['SHOP_TOKEN', 'NOT_SET'],
+      filesystem: view.asks.filesystem,
+    })
+  })
+
+  const outside: [string, object, (root: string) => Grants, string][] = [
+    ['more memory', { limits: { memoryMb: 257 } }, () => ({ limits: { memoryMb: 256 } }), 'memoryMb 257'],
+    ['more time', { limits: { cpuMs: 9_000 } }, () => ({ limits: { memoryMb: 256 } }), 'cpuMs 9000'],
+    ['another name', { env: ['A', 'B'] }, () => ({ env: ['A'] }), 'env B'],
+    ['a name in other letters', { env: ['Token'] }, () => ({ env: ['TOKEN'] }), 'env Token'],
+    ['another module', { modules: ['os'] }, () => ({ modules: ['fs'] }), 'modules os'],
+  ]
+  it.each(outside)('does not give %s than it says', async (_what, manifest, grants, text) => {
+    policy(grants(world.root))
+    await install(manifest)
+    expect(await enable()).toMatchObject({ success: false, message: expect.stringContaining(text) })
+    expect(world.guests.opened).toHaveLength(0)
+  })
+
+  it('gives no path beside its folders, whatever it is called', async () => {
+    mkdirSync(path('shared/inbox-of-others'))
+    mkdirSync(path('shared/INBOX'))
+    symlinkSync(path('shared/inbox-of-others'), path('shared/inbox/link'))
+    policy({ filesystem: { read: [path('shared/inbox')] } })
+    for (const asked of [
+      'shared/inbox-of-others',
+      'shared/INBOX',
+      'shared/inbox/link',
+      'shared',
+      'shared/no',
+    ]) {
+      await install({ filesystem: { read: [path(asked)] } })
+      expect(await enable(), asked).toMatchObject({
+        success: false,
+        message: expect.stringContaining(`filesystem.read ${path(asked)}`),
+      })
+      await run['plugin.uninstall']({ pluginId })
+    }
+    await install({ filesystem: { write: [path('shared/inbox')] } })
+    expect(await enable(), 'to write in').toMatchObject({ success: false })
+  })
+
+  it('gives nothing that no operator could confirm', async () => {
+    policy({ env: ['API_MASTER_KEY'], filesystem: { read: ['/etc'] } })
+    await install({ env: ['API_MASTER_KEY'], filesystem: { read: ['/etc'] } })
+    expect(await enable()).toMatchObject({
+      success: false,
+      message: expect.stringMatching(/\/etc is below no folder.*API_MASTER_KEY belongs to the gateway/),
+    })
+  })
+
+  it('is that of one plugin, and what it says no longer it gives no longer', async () => {
+    world.policy.set('other', { env: ['A', 'B'] })
+    await install({ env: ['A', 'B'] })
+    expect(await enable()).toMatchObject({ success: false })
+    policy({ env: ['A'] })
+    // The operator's own word for the rest of it.
+    expect(await enable({ env: ['B'] })).toMatchObject({ success: true })
+    expect(await findPlugin(world.db, 'p')).toMatchObject({
+      grants: { env: ['A', 'B'] },
+      grantsByPolicy: { env: ['A'] },
+    })
+    await run['plugin.disable']({ pluginId })
+    expect(await enable()).toMatchObject({ success: true })
+    await run['plugin.disable']({ pluginId })
+    world.policy.delete('p')
+    expect(await enable()).toMatchObject({
+      success: false,
+      message: expect.stringMatching(/confirm: env A$/),
+    })
+  })
+})
+
 describe('a manifest', () => {
   const faults: [object, string][] = [
     [{ limits: { memoryMb: 513 } }, 'limits.memoryMb must be a whole number from 16 to 512'],

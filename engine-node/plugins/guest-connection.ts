@@ -35,6 +35,8 @@ export type OpenGuest = (options: {
   packageDir: string
   /** The tier that the manifest asks for; null for none. */
   asked: Tier | null
+  /** It came with the gateway. */
+  bundled?: boolean
   powers: Powers
   /** A line that the guest printed: hostile text, cut to a bound. */
   onOutput(line: string): void

@@ -28,6 +28,8 @@ export interface LoadedPlugin {
   packageDir: string
   /** The tier that its manifest asks for; null for none. */
   asked: Tier | null
+  /** It came with the gateway. */
+  bundled?: boolean
   main: string
   config: PluginConfig
   /** Hooks that it guards: what it cannot answer is refused there. */
@@ -175,19 +177,19 @@ export function createPluginHost(deps: PluginHostDeps): PluginHost {
     become('armed', byItself ? 'starting again after a crash' : 'being enabled')
     let guest: GuestConnection | null = null
     try {
-      const { packageDir, asked, main, config, powers, env, ...loaded } = await deps.load()
-      failClosed = loaded.failClosed
-      guest = await deps.openGuest({ pluginId, packageDir, asked, powers, onOutput: pluginLog.output })
+      const { main, config, env, failClosed: guarded, ...opening } = await deps.load()
+      failClosed = guarded
+      guest = await deps.openGuest({ ...opening, pluginId, onOutput: pluginLog.output })
       const opened = guest
       if (isKilled()) throw killed()
       current = opened
       opened.onSubscribe(({ event, priority }) => subscribe(opened, event, priority))
       opened.onLog(pluginLog.line)
-      const started = clock.now()
-      const modules = [...powers.modules]
+      const started = clock.elapsed()
+      const modules = [...opening.powers.modules]
       const params = { pluginId, main: opened.resolveMain(main), config, env: { ...env }, modules }
       await opened.call('load', params, { timeoutMs: PHASE_TIMEOUT_MS })
-      const left = Math.max(1, PHASE_TIMEOUT_MS - (clock.now() - started))
+      const left = Math.max(1, PHASE_TIMEOUT_MS - (clock.elapsed() - started))
       await opened.call('lifecycle', { phase: 'onLoad' }, { timeoutMs: left })
       await opened.call('lifecycle', { phase: 'onEnable' }, { timeoutMs: PHASE_TIMEOUT_MS })
       await deps.onRunning({ byItself })

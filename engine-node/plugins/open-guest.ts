@@ -2,7 +2,6 @@
 import { GatewayError } from '../../src/contract/errors.ts'
 import { type GuestCall, hostCalls, hostEvents } from '../../src/contract/frames.ts'
 import { DEFAULT_CPU_MS } from '../../src/contract/grants.ts'
-import type { Tier } from '../../src/contract/plugin-view.ts'
 import type { SearchQuery } from '../../src/contract/search.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Clock } from '../clock.ts'
@@ -10,6 +9,7 @@ import type { Logger } from '../log.ts'
 import { type PeerEvent, type PeerMethod, parsed, parsedEvent } from '../rpc/method.ts'
 import { createPeer } from '../rpc/peer.ts'
 import type { TierHost } from '../tiers/tier.ts'
+import type { TierWish } from '../tiers/tiers.ts'
 import { createCpuWatch } from './cpu-watch.ts'
 import { PING_TIMEOUT_MS } from './end-phase.ts'
 import type { GuestConnection, GuestLogLine, OpenGuest } from './guest-connection.ts'
@@ -22,7 +22,7 @@ const nobody = () => {}
 
 export function createOpenGuest(deps: {
   /** The tier that a plugin runs in; throws `plugin_isolation_missing` where it may not run at all. */
-  tierFor(wish: { pluginId: string; asked: Tier | null }): TierHost
+  tierFor(wish: TierWish): TierHost
   broker: Broker
   clock: Clock
   log: Logger
@@ -31,9 +31,10 @@ export function createOpenGuest(deps: {
 }): OpenGuest {
   const { tierFor, broker, clock, log } = deps
 
-  return async ({ pluginId, packageDir, asked, powers, onOutput }): Promise<GuestConnection> => {
+  return async (options): Promise<GuestConnection> => {
+    const { pluginId, packageDir, asked, bundled = false, powers, onOutput } = options
     const { memoryMb, cpuMs, filesystem } = powers
-    const host = tierFor({ pluginId, asked })
+    const host = tierFor({ pluginId, asked, bundled })
     // A grant that would not be in force must not look as if it were.
     if (filesystem.read.length + filesystem.write.length > 0 && !host.givesPaths)
       throw new GatewayError(

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { GuestCall, LogLevel } from '../../src/contract/frames.ts'
-import type { Powers } from '../../src/contract/grants.ts'
+import type { Grants, Powers } from '../../src/contract/grants.ts'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
 import { createAudit } from '../broker/audit.ts'
 import { type Chain, createChain, type HookFailure } from '../hooks/chain.ts'
@@ -14,6 +14,7 @@ import { openDatabase } from '../store/database.ts'
 import { createSealer } from '../store/sealer.ts'
 import { createWriteQueue } from '../store/write-queue.ts'
 import { buildZip, type FixtureEntry, goodEntries } from './archive.fixtures.ts'
+import type { BundledPackage } from './bundled.ts'
 import { createCatalogue } from './catalogue.ts'
 import { createConfigSeal } from './configuration.ts'
 import { createGrantCheck } from './grant-check.ts'
@@ -29,6 +30,8 @@ export const never = () => new Promise(() => {})
 export interface FakeGuest extends GuestConnection {
   readonly pluginId: string
   readonly packageDir: string
+  readonly asked: string | null
+  readonly bundled: boolean
   readonly powers: Powers
   /** Every call so far: the method, and the phase of a lifecycle call. */
   readonly calls: string[]
@@ -45,7 +48,8 @@ export function createFakeGuests(clock: ReturnType<typeof createFakeClock>) {
   const behaviour = new Map<string, FakePlugin>()
   let refusal: GatewayError | null = null
 
-  const openGuest: OpenGuest = async ({ pluginId, packageDir, powers, onOutput }) => {
+  const openGuest: OpenGuest = async options => {
+    const { pluginId, packageDir, asked, bundled = false, powers, onOutput } = options
     if (refusal) throw refusal
     const { promise: closed, resolve: close } = Promise.withResolvers<GatewayError>()
     const listeners = { subscribe: (_: { event: string; priority: number }) => {}, log: (_: never) => {} }
@@ -54,6 +58,8 @@ export function createFakeGuests(clock: ReturnType<typeof createFakeClock>) {
     const guest: FakeGuest = {
       pluginId,
       packageDir,
+      asked,
+      bundled,
       powers,
       calls,
       closed,
@@ -146,11 +152,21 @@ export async function openPlugins(root = mkdtempSync(join(tmpdir(), 'wharf-plugi
   const downloads = new Map<string, Uint8Array>()
   const calls = createAudit()
   const env: Record<string, string> = { API_MASTER_KEY: 'the key of the gateway' }
+  const policy = new Map<string, Grants>()
+  const bundled = new Map<string, BundledPackage>()
 
   function start() {
     const folders = createPackageFolders({ pluginsDir, fault: point => faults.at(point) })
     const tierOf = () => ({ tier: 'process' as const, missingPromises: ['no namespaces here'] })
-    const catalogue = createCatalogue({ db: database.db, writer, folders, seal, now: clock.now, tierOf })
+    const catalogue = createCatalogue({
+      db: database.db,
+      writer,
+      folders,
+      seal,
+      now: clock.now,
+      tierOf,
+      bundled: async () => bundled,
+    })
     const chain: Chain = createChain({
       now: clock.now,
       log,
@@ -175,6 +191,7 @@ export async function openPlugins(root = mkdtempSync(join(tmpdir(), 'wharf-plugi
       grants: createGrantCheck({
         roots: [join(root, 'shared')],
         dataDir: pluginsDir,
+        policy,
         env,
         reservedEnv: ['API_MASTER_KEY'],
       }),
@@ -194,6 +211,8 @@ export async function openPlugins(root = mkdtempSync(join(tmpdir(), 'wharf-plugi
     faults,
     calls,
     env,
+    policy,
+    bundled,
     downloads,
     start,
     onDisk: () => readdirSync(pluginsDir).sort(),

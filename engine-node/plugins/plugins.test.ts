@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { PluginId, SessionId } from '../../src/contract/ids.ts'
 import { findPlugin, getPlugin, listPlugins } from '../../src/db/plugins.ts'
+import { SHUTDOWN_BUDGET_MS } from './lives.ts'
 import { base64, never, openPlugins, packageOf, until } from './plugins.fixtures.ts'
-import { SHUTDOWN_BUDGET_MS } from './plugins.ts'
 import { CRASH_WINDOW_MS } from './restart-policy.ts'
 
 const configSchema = {
@@ -77,6 +77,20 @@ describe('install', () => {
     rmSync(join(world.pluginsDir, world.onDisk()[0]!), { recursive: true })
     expect(await install({ version: '1.1.0' })).toMatchObject({ status: 'enabled', version: '1.1.0' })
     expect((await stored()).base).toEqual({ greeting: 'hello', token: 't' })
+  })
+
+  it('repairs it with a version that asks for more, and waits for the operator to allow that', async () => {
+    await install({ permissions: ['storage:use'] })
+    await enable()
+    rmSync(join(world.pluginsDir, world.onDisk()[0]!), { recursive: true })
+    const more = { version: '9.0.0', permissions: ['storage:use', 'messages:send'] }
+    expect(await install(more)).toMatchObject({ status: 'disabled', version: '9.0.0' })
+    expect(await row()).toMatchObject({
+      enabledByOperator: false,
+      error: expect.stringContaining('the permission messages:send'),
+    })
+    expect(run.plugins.brokerPlugin('p')).toBeUndefined()
+    expect(await enable()).toMatchObject({ success: true })
   })
 })
 

@@ -1,57 +1,34 @@
 // All plugins of this engine: the port's plugin methods, what is restored at start and stopped at the end, and what the hook
-// chain and the broker ask about a plugin. One plugin's life is host.ts, rows and folders are catalogue.ts.
+// chain and the broker ask about a plugin. What runs of them is lives.ts, rows and folders are catalogue.ts.
 import type { EngineHandlers, EngineMethod } from '../../src/contract/engine.ts'
 import { GatewayError, toGatewayError } from '../../src/contract/errors.ts'
 import type { GuestParams, PluginConfig } from '../../src/contract/frames.ts'
 import type { Grants } from '../../src/contract/grants.ts'
 import type { Manifest } from '../../src/contract/manifest.ts'
-import type { PluginView, Tier } from '../../src/contract/plugin-view.ts'
+import type { PluginView } from '../../src/contract/plugin-view.ts'
 import { type PluginRow, toPluginView } from '../../src/db/plugins.ts'
 import type { Audit } from '../broker/audit.ts'
 import type { BrokerPlugin } from '../broker/decide.ts'
-import type { Clock } from '../clock.ts'
-import type { Chain, HookFailure } from '../hooks/chain.ts'
+import type { HookFailure } from '../hooks/chain.ts'
 import type { AcceptRoutes } from '../ingress/route-rules.ts'
-import type { Logger } from '../log.ts'
-import { accessOf, guardedBy, isActiveFor } from './access.ts'
-import { normalizeMain, parseManifest, readArchive } from './archive.ts'
+import { guardedBy, isActiveFor } from './access.ts'
+import { assertNotBundled, parseManifest, readArchive } from './archive.ts'
 import { callReport } from './call-report.ts'
-import { assertRemovable, type Catalogue, type TierStatus } from './catalogue.ts'
+import { assertRemovable } from './catalogue.ts'
 import { readConfigPage } from './config-page.ts'
-import type { ConfigSeal } from './configuration.ts'
 import type { Download } from './download.ts'
-import type { GrantCheck } from './grant-check.ts'
-import type { OpenGuest } from './guest-connection.ts'
 import { askHealth } from './health.ts'
-import { createPluginHost, type PluginHost } from './host.ts'
-import { createKeyedQueue } from './keyed-queue.ts'
+import { createLives, type LivesDeps } from './lives.ts'
 import { createPluginSettings } from './plugin-settings.ts'
 import { switchedOff } from './restart-policy.ts'
-import type { Trail } from './trail.ts'
 import { assertUpdatable, updatePlugin } from './update.ts'
 
-/** OpenWA's budget for onDisable of all plugins together when the gateway ends. */
-export const SHUTDOWN_BUDGET_MS = 10_000
-
-export interface PluginsDeps {
-  catalogue: Catalogue
-  seal: ConfigSeal
+export interface PluginsDeps extends LivesDeps {
   download: Download
-  openGuest: OpenGuest
-  chain: Pick<Chain, 'on'>
-  clock: Clock
-  log: Logger
-  tierOf(wish: { pluginId: string; asked: Tier | null }): TierStatus
-  /** The configuration as the guest must get it: with that of its ingress instances over the stored one. */
-  project(pluginId: string, stored: PluginConfig): Promise<PluginConfig>
   /** Throws for a package whose ingress routes the settings do not allow. */
   acceptRoutes: AcceptRoutes
-  grants: GrantCheck
-  trail: Trail
   /** What the broker has seen of each plugin's calls. */
   calls: Pick<Audit, 'denials' | 'counts' | 'minutes' | 'forget'>
-  /** A plugin runs, for the first time or again. */
-  onRunning(pluginId: string): void
 }
 
 type PluginMethod = Extract<EngineMethod, `plugin.${string}`>
@@ -83,91 +60,28 @@ export interface Plugins extends AsyncDisposable {
   recordHookFailure(pluginId: string, failure: HookFailure): void
 }
 
-/** A plugin of which this process knows more than its row says. */
-interface Entry {
-  host: PluginHost
-  access: BrokerPlugin
-  lastHookError: HookFailure | null
-  isStarting: boolean
-}
-
 export function createPlugins(deps: PluginsDeps): Plugins {
   const { catalogue, seal, clock, log } = deps
-  const entries = new Map<string, Entry>()
-  const inOrder = createKeyedQueue()
+  const lives = createLives(deps)
+  const { exclusive, inOrder } = lives
   let isClosing = false
 
-  function entryOf(row: PluginRow): Entry {
-    const access = accessOf(row)
-    const known = entries.get(row.id)
-    if (known) {
-      known.access = access
-      return known
-    }
-    const entry: Entry = {
-      host: hostOf(row.id, row.crashes),
-      access,
-      lastHookError: null,
-      isStarting: false,
-    }
-    entries.set(row.id, entry)
-    return entry
+  /** A package from outside, judged by itself and by the settings. */
+  async function accept(archive: Uint8Array) {
+    const pack = await readArchive(archive)
+    assertNotBundled(pack.manifest)
+    deps.acceptRoutes(pack.manifest)
+    return pack
   }
-
-  function hostOf(pluginId: string, crashes: readonly number[]): PluginHost {
-    return createPluginHost({
-      ...deps,
-      pluginId,
-      crashes,
-      onTransition: transition => deps.trail.transition(pluginId, transition),
-      async load() {
-        const row = await catalogue.get(pluginId)
-        const { packageDir, manifest } = await catalogue.open(row)
-        const { stored, ...given } = await deps.grants.given(manifest, row.grants)
-        // What an update no longer asks for is no longer given.
-        if (row.grants !== null) await catalogue.update(pluginId, { grants: stored })
-        const config = await deps.project(pluginId, seal.open(row))
-        return {
-          ...given,
-          packageDir,
-          asked: manifest.tier ?? null,
-          main: normalizeMain(manifest.main),
-          config,
-          failClosed: manifest.failClosed ?? [],
-        }
-      },
-      async onRunning({ byItself }) {
-        const asked = parseManifest((await catalogue.get(pluginId)).manifest).tier ?? null
-        const { tier, missingPromises } = deps.tierOf({ pluginId, asked })
-        await catalogue.update(pluginId, {
-          status: 'enabled',
-          error: null,
-          tier,
-          missingPromises: [...missingPromises],
-          loadedAt: clock.now(),
-          ...(byItself ? {} : { enabledByOperator: true, enabledAt: clock.now() }),
-        })
-        deps.onRunning(pluginId)
-      },
-      onFailed: (error, latest) =>
-        catalogue.update(pluginId, { status: 'error', error, crashes: [...latest] }),
-    })
-  }
-
-  /** The row and what runs of it, with nothing else happening to the plugin meanwhile. */
-  const withPlugin = <T>(pluginId: string, run: (row: PluginRow, entry: Entry) => Promise<T>) =>
-    inOrder(pluginId, async () => {
-      const row = await catalogue.get(pluginId)
-      return await run(row, entryOf(row))
-    })
 
   async function install(archive: Uint8Array): Promise<PluginView> {
-    const pack = await readArchive(archive)
-    deps.acceptRoutes(pack.manifest)
+    const pack = await accept(archive)
     const { id } = pack.manifest
     return await inOrder(id, async () => {
-      const row = await catalogue.install(pack, archive)
-      const { host } = entryOf(row)
+      const installed = await catalogue.install(pack, archive)
+      if (installed.grants === null) await catalogue.update(id, await deps.grants.inAdvance(pack.manifest))
+      const row = await catalogue.get(id)
+      const { host } = lives.of(row)
       // What was damaged may still run the code that it was started with.
       await host.stop(['onDisable', 'onUnload'])
       log.info({ plugin: id, version: row.version, sha256: pack.sha256 }, 'The plugin was installed')
@@ -179,12 +93,11 @@ export function createPlugins(deps: PluginsDeps): Plugins {
   /** What the operator confirms is stored before it counts, so that the next start finds the same. */
   async function confirm({ id, manifest }: PluginRow, grants: Grants) {
     const confirmed = await deps.grants.confirm(parseManifest(manifest), grants)
-    await catalogue.update(id, { grants: confirmed })
+    await catalogue.update(id, { grants: confirmed, grantsByPolicy: null })
   }
 
   async function enable(pluginId: string, grants: Grants | undefined) {
-    const row = await catalogue.get(pluginId)
-    const entry = entryOf(row)
+    const entry = lives.of(await catalogue.get(pluginId))
     if (entry.isStarting || isClosing)
       return {
         success: false,
@@ -192,7 +105,7 @@ export function createPlugins(deps: PluginsDeps): Plugins {
       }
     entry.isStarting = true
     try {
-      return await withPlugin(pluginId, async (row, { host }) => {
+      return await exclusive(pluginId, async (row, { host }) => {
         if (host.runtime().state === 'running')
           return { success: true, message: `Plugin ${pluginId} is already enabled` }
         if (grants) await confirm(row, grants)
@@ -210,30 +123,27 @@ export function createPlugins(deps: PluginsDeps): Plugins {
 
   async function disable(pluginId: string) {
     // One that comes while another is at it waits for it and finds nothing left to stop.
-    await withPlugin(pluginId, async (_row, { host }) => {
+    await exclusive(pluginId, async (_row, { host }) => {
       await host.stop(['onDisable'])
       await catalogue.update(pluginId, { status: 'disabled', error: null, enabledByOperator: false })
     })
     return { success: true, message: `Plugin ${pluginId} disabled successfully` }
   }
 
+  /** A gateway whose own plugins cannot be packed runs without them. */
+  async function adoptBundled() {
+    await catalogue
+      .adoptBundled()
+      .catch((err: unknown) => log.error({ err }, 'The bundled plugins are not there'))
+    for (const row of await catalogue.all()) if (row.builtIn && !lives.get(row.id)) lives.of(row)
+  }
+
   const settings = createPluginSettings({
     ...deps,
-    exclusive: withPlugin,
-    guestOf: pluginId => entries.get(pluginId)?.host.guest() ?? null,
-    changed: entryOf,
+    exclusive,
+    guestOf: pluginId => lives.get(pluginId)?.host.guest() ?? null,
+    changed: lives.of,
   })
-
-  async function stopAll() {
-    const stops = [...entries.values()].map(({ host }) =>
-      host.stop(['onDisable'], { phaseTimeoutMs: SHUTDOWN_BUDGET_MS }),
-    )
-    const { promise: outOfTime, resolve } = Promise.withResolvers<void>()
-    const cancel = clock.after(SHUTDOWN_BUDGET_MS, resolve)
-    await Promise.race([Promise.allSettled(stops), outOfTime])
-    cancel()
-    await Promise.all([...entries.values()].map(({ host }) => host.kill()))
-  }
 
   return {
     handlers: {
@@ -242,13 +152,12 @@ export function createPlugins(deps: PluginsDeps): Plugins {
       async 'plugin.update'({ pluginId, url }) {
         assertUpdatable(await catalogue.get(pluginId))
         const archive = await deps.download(url)
-        const pack = await readArchive(archive)
-        deps.acceptRoutes(pack.manifest)
-        return await withPlugin(pluginId, async (row, { host }) => {
+        const pack = await accept(archive)
+        return await exclusive(pluginId, async (row, { host }) => {
           const { start } = await updatePlugin(catalogue, { row, host, pack, archive })
           const updated = await catalogue.get(pluginId)
           const { version } = updated
-          entryOf(updated)
+          lives.of(updated)
           log.info({ plugin: pluginId, version, sha256: pack.sha256 }, 'The plugin was updated')
           // What keeps the new version from running is in its row.
           if (start && !isClosing) await host.start().catch(() => {})
@@ -261,7 +170,7 @@ export function createPlugins(deps: PluginsDeps): Plugins {
       ...settings.handlers,
       async 'plugin.health'({ pluginId }) {
         const row = await catalogue.get(pluginId)
-        const { host, lastHookError } = entryOf(row)
+        const { host, lastHookError } = lives.of(row)
         return await askHealth({ row, guest: host.guest(), runtime: host.runtime(), lastHookError })
       },
       async 'plugin.calls'({ pluginId }) {
@@ -269,23 +178,26 @@ export function createPlugins(deps: PluginsDeps): Plugins {
         return callReport(deps.calls, pluginId)
       },
       'plugin.uninstall': ({ pluginId }) =>
-        withPlugin(pluginId, async (row, { host }) => {
+        exclusive(pluginId, async (row, { host }) => {
           assertRemovable(row)
           await host.stop(['onDisable', 'onUnload'])
           await catalogue.remove(row)
-          entries.delete(pluginId)
+          lives.forget(pluginId)
           deps.calls.forget(pluginId)
           log.info({ plugin: pluginId }, 'The plugin was uninstalled')
+          // It may have stood in the place of a bundled one.
+          await adoptBundled()
           return null
         }),
     },
 
     async restore() {
+      await adoptBundled()
       const { swept, damaged } = await catalogue.reconcile()
       if (swept.length > 0) log.warn({ folders: swept }, 'Folders of unfinished installs were taken away')
       for (const id of damaged) log.error({ plugin: id }, 'The plugin is damaged and stays off')
       for (const row of await catalogue.all()) {
-        const { host } = entryOf(row)
+        const { host } = lives.of(row)
         if (!row.enabledByOperator || isClosing) continue
         const off = switchedOff(row.crashes, clock.now())
         if (off !== null) host.hold(off)
@@ -296,13 +208,13 @@ export function createPlugins(deps: PluginsDeps): Plugins {
     },
 
     brokerPlugin(pluginId) {
-      const entry = entries.get(pluginId)
+      const entry = lives.get(pluginId)
       return entry?.host.isOpen() ? entry.access : undefined
     },
     // Every row has its entry from the restore or its install on.
-    isInstalled: pluginId => entries.has(pluginId),
+    isInstalled: pluginId => lives.get(pluginId) !== undefined,
     mayRun(pluginId, sessionId) {
-      const entry = entries.get(pluginId)
+      const entry = lives.get(pluginId)
       if (!entry || (entry.host.runtime().state !== 'running' && !entry.host.isBlocking())) return false
       return isActiveFor(entry.access, sessionId)
     },
@@ -313,19 +225,19 @@ export function createPlugins(deps: PluginsDeps): Plugins {
       return { net: parseManifest(row.manifest).net ?? null, config }
     },
     async callWebhook(pluginId, params, { timeoutMs }) {
-      const guest = entries.get(pluginId)?.host.guest()
+      const guest = lives.get(pluginId)?.host.guest()
       if (!guest) throw new GatewayError('plugin_stopped', `Plugin ${pluginId} is not running`)
       return await guest.call('webhook', params, { timeoutMs })
     },
     refreshConfig: async pluginId => settings.refresh(await catalogue.get(pluginId)),
     recordHookFailure(pluginId, failure) {
-      const entry = entries.get(pluginId)
+      const entry = lives.get(pluginId)
       if (entry) entry.lastHookError = failure
     },
 
     async [Symbol.asyncDispose]() {
       isClosing = true
-      await stopAll()
+      await lives.stopAll()
     },
   }
 }

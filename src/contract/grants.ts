@@ -53,31 +53,10 @@ export const isGrantableModule = (name: string): boolean => {
   return [...defaultModules, ...grantableModules].some(known => known === root)
 }
 
-const text = (field: string) => `manifest.json ${field}`
-
-const whole = (field: string, min: number, max: number) => {
-  const message = `${text(field)} must be a whole number from ${min} to ${max}`
-  return v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(max, message))
-}
-
-const names = <T extends v.GenericSchema<string, string>>(field: string, entry: T) =>
-  v.pipe(
-    v.array(entry, `${text(field)} must be an array of strings`),
-    v.maxLength(64, `${text(field)} has more than 64 entries`),
-  )
-
 const shown = (value: string) => JSON.stringify(value).slice(0, 80)
 
 /** Names that configure Node and the loader of programs rather than a plugin; they could undo the sandbox from inside. */
 const isLoaderName = (name: string) => /^(NODE_|LD_|DYLD_|BASH_|UV_|OPENSSL_|SSL_|PATH$|IFS$)/i.test(name)
-
-const EnvName = v.pipe(
-  v.string(`${text('env')} must be an array of strings`),
-  v.check(
-    name => /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && !isLoaderName(name),
-    issue => `${text('env')} holds ${shown(issue.input)}, which a plugin cannot have`,
-  ),
-)
 
 /** Absolute, and written in the one way that there is: no `.`, `..`, doubled slashes or a slash at the end. */
 const isPlainPath = (path: string) =>
@@ -86,65 +65,66 @@ const isPlainPath = (path: string) =>
   /^(\/[^/]+)+$/.test(path) &&
   !path.split('/').some(part => part === '.' || part === '..')
 
-const paths = (field: string) =>
-  names(
-    field,
+/** The schemas of what can be asked for; `text` says how a field is called where it stands. */
+const askSchemas = (text: (field: string) => string) => {
+  const whole = (field: string, min: number, max: number) => {
+    const message = `${text(field)} must be a whole number from ${min} to ${max}`
+    return v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(max, message))
+  }
+  const names = (field: string, isName: (name: string) => boolean, what: string) =>
     v.pipe(
-      v.string(`${text(field)} must be an array of strings`),
-      v.check(
-        isPlainPath,
-        issue => `${text(field)} holds ${shown(issue.input)}, which is not a plain absolute path`,
+      v.array(
+        v.pipe(
+          v.string(`${text(field)} must be an array of strings`),
+          v.check(isName, issue => `${text(field)} holds ${shown(issue.input)}, which ${what}`),
+        ),
+        `${text(field)} must be an array of strings`,
       ),
-    ),
-  )
+      v.maxLength(64, `${text(field)} has more than 64 entries`),
+    )
+  const isEnvName = (name: string) => /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && !isLoaderName(name)
+  return {
+    memoryMb: whole('limits.memoryMb', 16, 512),
+    cpuMs: whole('limits.cpuMs', 10, 30_000),
+    env: names('env', isEnvName, 'a plugin cannot have'),
+    read: names('filesystem.read', isPlainPath, 'is not a plain absolute path'),
+    write: names('filesystem.write', isPlainPath, 'is not a plain absolute path'),
+    modules: names('modules', isGrantableModule, 'no plugin may have'),
+  }
+}
 
-const ModuleName = v.pipe(
-  v.string(`${text('modules')} must be an array of strings`),
-  v.check(
-    isGrantableModule,
-    issue => `${text('modules')} holds ${shown(issue.input)}, which no plugin may have`,
-  ),
-)
+const asked = askSchemas(field => `manifest.json ${field}`)
 
 /** The fields of a manifest that ask; absent and null mean nothing. Objects drop what they do not know. */
 export const askFields = {
   limits: v.nullish(
     v.object(
-      {
-        memoryMb: v.nullish(whole('limits.memoryMb', 16, 512)),
-        cpuMs: v.nullish(whole('limits.cpuMs', 10, 30_000)),
-      },
-      `${text('limits')} must be an object`,
+      { memoryMb: v.nullish(asked.memoryMb), cpuMs: v.nullish(asked.cpuMs) },
+      'manifest.json limits must be an object',
     ),
   ),
-  env: v.nullish(names('env', EnvName)),
+  env: v.nullish(asked.env),
   filesystem: v.nullish(
     v.object(
-      { read: v.nullish(paths('filesystem.read')), write: v.nullish(paths('filesystem.write')) },
-      `${text('filesystem')} must be an object`,
+      { read: v.nullish(asked.read), write: v.nullish(asked.write) },
+      'manifest.json filesystem must be an object',
     ),
   ),
-  modules: v.nullish(names('modules', ModuleName)),
-  sandboxed: v.nullish(v.boolean(`${text('sandboxed')} must be true or false`)),
+  modules: v.nullish(asked.modules),
+  sandboxed: v.nullish(v.boolean('manifest.json sandboxed must be true or false')),
 } as const
 
-/** The asks as a body may confirm them: the same fields, and nothing else. */
+const given = askSchemas(field => field)
+
+/** The asks as a body or a policy confirms them: the same fields, and nothing else. */
 export const Grants = v.strictObject({
   limits: v.optional(
-    v.strictObject({
-      memoryMb: v.optional(whole('limits.memoryMb', 16, 512)),
-      cpuMs: v.optional(whole('limits.cpuMs', 10, 30_000)),
-    }),
+    v.strictObject({ memoryMb: v.optional(given.memoryMb), cpuMs: v.optional(given.cpuMs) }),
   ),
-  env: v.optional(names('env', EnvName)),
-  filesystem: v.optional(
-    v.strictObject({
-      read: v.optional(paths('filesystem.read')),
-      write: v.optional(paths('filesystem.write')),
-    }),
-  ),
-  modules: v.optional(names('modules', ModuleName)),
-  sandboxed: v.optional(v.literal(false)),
+  env: v.optional(given.env),
+  filesystem: v.optional(v.strictObject({ read: v.optional(given.read), write: v.optional(given.write) })),
+  modules: v.optional(given.modules),
+  sandboxed: v.optional(v.literal(false, 'sandboxed can only be false')),
 })
 export type Grants = v.InferOutput<typeof Grants>
 
@@ -154,7 +134,7 @@ export type AskingManifest = v.InferOutput<typeof AskingManifest>
 /** What needs a confirmation of all that a manifest asks: limits below the default and default modules do not. */
 export function asksOf({ limits, env, filesystem, modules, sandboxed }: AskingManifest): Grants {
   const { memoryMb, cpuMs } = limits ?? {}
-  return compose([
+  return grantsOf([
     ...((memoryMb ?? 0) > DEFAULT_MEMORY_MB ? [`limits.memoryMb ${memoryMb}`] : []),
     ...((cpuMs ?? 0) > DEFAULT_CPU_MS ? [`limits.cpuMs ${cpuMs}`] : []),
     ...(env ?? []).map(name => `env ${name}`),
@@ -189,7 +169,7 @@ export function lacking(wanted: Grants, given: Grants | null): string[] {
 }
 
 /** The way back from lines: each once, in order, and no empty list in it. */
-function compose(lines: readonly string[]): Grants {
+export function grantsOf(lines: readonly string[]): Grants {
   const of = (name: string) => [
     ...new Set(lines.filter(line => line.startsWith(`${name} `)).map(line => line.slice(name.length + 1))),
   ]

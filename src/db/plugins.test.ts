@@ -22,11 +22,13 @@ const row: OpenPluginRow = {
   sessionConfigMasked: {},
   activeSessions: ['*'],
   storageBytes: 0,
+  storageKeys: 0,
   installedAt: 0,
   updatedAt: 0,
   loadedAt: 1_700_000_000_000,
   enabledAt: null,
   grants: null,
+  grantsByPolicy: null,
   runtime: null,
   crashes: [],
 }

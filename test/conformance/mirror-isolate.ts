@@ -16,5 +16,7 @@ export function start({ send, call }: IsolateBridge): IsolateEntry {
     deliver: texts => texts.split(TEXT_SEPARATOR).forEach(mirror),
     woken: () => {},
     rejected: () => {},
+    link: () => '',
+    importFailed: () => {},
   }
 }

@@ -43,7 +43,7 @@ function openIngress(host: TestHost, id: string, secret: string, isAlive = true)
   const { receive } = createIngressPipeline({
     instances: { open: async () => ({ ...instance, pluginEnabled: true, configSchema: null }) as never },
     async add({ route, deliveryId, request, sessionId }) {
-      if (seen.has(deliveryId)) return false
+      if (seen.has(deliveryId)) return 'known'
       seen.add(deliveryId)
       const { rawBody, ...rest } = request
       await host.webhook(route, {
@@ -53,7 +53,7 @@ function openIngress(host: TestHost, id: string, secret: string, isAlive = true)
         deliveryId,
         ...(sessionId === null ? {} : { sessionId }),
       })
-      return true
+      return 'new'
     },
     isSessionAlive: () => isAlive,
     log: pino({ level: 'silent' }),

@@ -1,8 +1,8 @@
 // What every plugin may count on and what none may do, in each tier: the same small plugins, the same answers.
 import { createVerify, generateKeyPairSync } from 'node:crypto'
-import { cp } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -58,6 +58,65 @@ describe.each(tiers)('a plugin in the tier %s', tier => {
     const signature = String(answer.data.answers['sign rsa'])
     expect(signature.length).toBeGreaterThan(300)
     expect(createVerify('sha256').update('x').verify(rsa.publicKey, signature, 'base64')).toBe(false)
+  })
+
+  it('may be ES modules, also such that await at their top level', async () => {
+    const plain = await run('esm', { main: 'index.mjs' })
+    expect(await plain.hook({})).toMatchObject({ data: { word: 'imported' } })
+    const awaiting = await run('esm-await', { main: './index.mjs' })
+    expect(await awaiting.hook({})).toMatchObject({ data: { word: 'awaited' } })
+  })
+
+  it('may be many ES modules, with some of CommonJS and of Node among them', async () => {
+    const { packageDir, remove } = await packageOf({
+      'package.json': '{ "type": "module" }',
+      'index.js': `
+        import crypto, { createHash } from 'node:crypto'
+        import { Transform } from 'stream'
+        import { gzipSync } from 'node:zlib'
+        import { there, back } from './lib/one.js'
+        import old from './old.cjs'
+        export * from './lib/one.js'
+        const run = () => ({ data: {
+          hash: createHash('sha256').update('x').digest('hex') === crypto.createHash('sha256').update('x').digest('hex'),
+          there, back: back(), old: [old.word, old['two words']], stream: typeof Transform, zlib: gzipSync('x')[0],
+        } })
+        export default class { onLoad(context) { context.registerHook('message:received', run) } }`,
+      'lib/one.js': `import { here } from '../two.mjs'\nexport const there = 'there'\nexport const back = () => here()`,
+      'two.mjs': `import { there } from './lib/one.js'\nexport function here() { return there + ' and back' }`,
+      'old.cjs': `module.exports = { word: 'old', 'two words': 2, default: 'no' }`,
+    })
+    const { hook } = await run('many', { packageDir })
+    expect(await hook({})).toMatchObject({
+      data: {
+        hash: true,
+        there: 'there',
+        back: 'there and back',
+        old: ['old', 2],
+        stream: 'function',
+        zlib: 31,
+      },
+    })
+    await remove()
+  })
+
+  it.each([
+    ['throws at its top', "throw new Error('no luck')", /no luck/],
+    [
+      'rejects at its top',
+      "await new Promise(r => setTimeout(r, 5)); throw new Error('late luck')",
+      /late luck/,
+    ],
+    ['is no JavaScript', 'export default (', /Unexpected|Expected|Invalid/],
+    ['imports what is not there', "import './missing.mjs'", /missing\.mjs/],
+    ['imports what is not exported', "import { nothing } from './other.mjs'", /nothing/],
+    ['imports a package', "import 'left-pad'", /left-pad/],
+  ])('that is an ES module and %s says so', async (_what, code, text) => {
+    const { packageDir, remove } = await packageOf({ 'index.mjs': code, 'other.mjs': 'export default 1' })
+    const failed = await run('failing', { packageDir, main: 'index.mjs' }).catch((error: unknown) => error)
+    expect(failed).toMatchObject({ code: 'plugin_failed', message: expect.stringMatching(text) })
+    expect(String(failed)).not.toMatch(/isolate-host|isolated-vm boundary|engine-node/)
+    await remove()
   })
 
   it('calls the host, is told errors without anything of the host, and prints', async () => {
@@ -220,3 +279,13 @@ describe.each(tiers)('a plugin in the tier %s', tier => {
 })
 
 const Answer = v.object({ data: v.record(v.string(), v.unknown()) })
+
+/** A package of these files in a folder of its own. */
+async function packageOf(files: Record<string, string>) {
+  const packageDir = await mkdtemp(join(all.folder, 'package-'))
+  for (const [name, content] of Object.entries(files)) {
+    await mkdir(dirname(join(packageDir, name)), { recursive: true })
+    await writeFile(join(packageDir, name), content)
+  }
+  return { packageDir, remove: () => rm(packageDir, { recursive: true }) }
+}
