@@ -1,6 +1,6 @@
 // A gateway with something to lose: canaries in its environment, its database, its folder and on the network, and a second
 // plugin that must go on serving. One gateway for all attacks of a tier.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer, get } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -29,6 +29,8 @@ export interface Package {
 export interface AttackRig extends AsyncDisposable {
   gateway: GatewayProcess
   pid: number
+  /** The gateway's folder, with its temporary files in it. */
+  dataDir: string
   /** What must be in no log. */
   secrets: readonly string[]
   /** Connections that came to where nobody may come. */
@@ -66,6 +68,7 @@ export async function openAttackRig(tier: Tier, pluginIds: readonly string[]): P
   web.on('connection', connection => connection.unref())
   const { port } = web.address() as AddressInfo
 
+  mkdirSync(join(dataDir, 'tmp'))
   const file = join(dataDir, 'canary.txt')
   writeFileSync(file, 'canary-file-5e1f')
   const { mtimeMs } = statSync(file)
@@ -76,6 +79,7 @@ export async function openAttackRig(tier: Tier, pluginIds: readonly string[]): P
       whatsappUrl: 'ws://127.0.0.1:9/ws/chat',
       env: {
         SECRET_KEY: 'canary-env-93ab',
+        TMPDIR: join(dataDir, 'tmp'),
         LOG_LEVEL: 'debug',
         PLUGIN_TIER: tier,
         // Named by the operator, so that they run where the tier is no boundary too.
@@ -117,6 +121,7 @@ export async function openAttackRig(tier: Tier, pluginIds: readonly string[]): P
   return {
     gateway,
     pid,
+    dataDir,
     secrets,
     hits: () => hits,
     health: () =>
@@ -141,7 +146,8 @@ export async function openAttackRig(tier: Tier, pluginIds: readonly string[]): P
   }
 }
 
-function descendantsOf(pid: number): string[] {
+/** Processes below one, whatever they call themselves. */
+export function descendantsOf(pid: number): string[] {
   const parents = new Map<string, string>()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue

@@ -1,9 +1,10 @@
 // The table is whole: each escape of the catalogue is struck, shown elsewhere, or said not to be promised.
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { tiers } from '../../src/contract/plugin-view.ts'
 import { attacks, noSurface, notPromised, shownElsewhere } from './attack-table.ts'
+import { notPromisedTable } from './not-promised.ts'
 
 /** The numbers of the catalogue; those between belong to what is not done here. */
 const catalogue = [
@@ -34,6 +35,10 @@ describe('the table of attacks', () => {
 
   it.each(Object.entries(shownElsewhere))('row %s is shown where it says', (_row, file) => {
     expect(existsSync(path(`../../${file}`))).toBe(true)
+  })
+
+  it('is printed in SECURITY.md, as far as an attack is not promised to fail', () => {
+    expect(readFileSync(path('../../SECURITY.md'), 'utf8')).toContain(notPromisedTable())
   })
 
   it('strikes every attack in some tier', () => {

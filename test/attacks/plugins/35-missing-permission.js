@@ -1,21 +1,11 @@
-const tries = {
+probe({
   storage: () => ctx.storage.get('k'),
   send: () => ctx.messages.sendText(canary.session, 'a@c.us', 'x'),
+  reply: () => ctx.messages.reply(canary.session, 'a@c.us', 'id', 'x'),
   fetch: () => ctx.net.fetch('https://example.com/'),
   engine: () => ctx.engine.getChats(canary.session),
-}
-probe(tries)
-const names = [
-  'storage.Get',
-  'STORAGE.GET',
-  'storage.get ',
-  ' storage.get',
-  'storage．get',
-  'storage.get\u0000',
-  'ѕtorage.get',
-]
-for (const [index, verb] of names.entries())
-  tries[`spelt ${index}`] = async () => {
-    raw({ t: 'call', id: 1_000 + index, method: 'capability', params: { verb, args: ['k'] } })
-    await pause(20)
-  }
+  conversation: () =>
+    ctx.conversations.send({ sessionId: canary.session, chatId: 'a@c.us', type: 'text', text: 'x' }),
+  handover: () => ctx.handover.set({ sessionId: canary.session, chatId: 'a@c.us', instanceId: 'i' }, 'human'),
+  mapping: () => ctx.mappings.getByProvider('i', 'p'),
+})

@@ -42,13 +42,15 @@ function say(name, what) {
   ctx.logger.log(`outcome ${JSON.stringify([name, what])}`)
 }
 
-/** Writes to the pipe of frames itself, past the runtime: bytes as they are, or a frame. */
+/** Writes to the pipe of frames itself, past the runtime: a frame, or what stands for the body of one. */
 function raw(what) {
-  const fs = load('node:fs')
   const text = Buffer.isBuffer(what) ? what : Buffer.from(JSON.stringify(what))
   const head = Buffer.alloc(4)
   head.writeUInt32BE(text.length)
-  const bytes = Buffer.concat([head, text])
+  rawBytes(Buffer.concat([head, text]))
+}
+function rawBytes(bytes) {
+  const fs = load('node:fs')
   for (let at = 0; at < bytes.length; )
     try {
       at += fs.writeSync(3, bytes, at)
