@@ -31,7 +31,7 @@ export function createBatches(deps: {
   now(): number
   /** A UUID; those of later calls sort behind. */
   newId(): string
-  /** OpenWA's `BULK_MAX_CONCURRENT_BATCHES`: each is a promise to send for minutes. */
+  /** OpenWA's `BULK_MAX_CONCURRENT_BATCHES`, of one session: each is a promise to send for minutes. */
   maxOpen: number
   onNew(): void
 }): Batches {
@@ -81,7 +81,7 @@ export function createBatches(deps: {
     async 'bulk.create'({ sessionId, input }) {
       await requireStarted(sessionId)
       const sends = distinct(input.messages).map(toSend)
-      if ((await countOpenBatches(db)) >= deps.maxOpen)
+      if ((await countOpenBatches(db, sessionId)) >= deps.maxOpen)
         throw new GatewayError('bulk_limit', `Too many bulk batches in progress (max ${deps.maxOpen})`)
       const batchId = input.batchId ?? `batch_${newId().replaceAll('-', '').slice(-16)}`
       try {

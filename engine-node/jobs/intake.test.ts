@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Send } from '../../src/contract/job.ts'
 import { MAX_KEPT_BASE64 } from '../../src/contract/job.ts'
-import { CHAT, createWorld, openJobs, SESSION } from './jobs.fixtures.ts'
+import { CHAT, createWorld, OTHER, openJobs, SESSION } from './jobs.fixtures.ts'
 
 const open: AsyncDisposable[] = []
 afterEach(async () => {
@@ -89,6 +89,8 @@ describe('bulk sends', () => {
     await rig.bulk(['d'])
     await rig.bulk(['e'])
     await expect(rig.bulk(['f'])).rejects.toMatchObject({ code: 'bulk_limit' })
+    // Another session has a number of its own.
+    await expect(rig.bulk(['f'], {}, OTHER)).resolves.toMatchObject({ status: 'pending' })
     await rig.queue.commit([{ sql: 'UPDATE sessions SET engine_loaded = 0', args: [] }])
     await expect(rig.bulk(['g'])).rejects.toMatchObject({ code: 'session_not_started' })
     const elsewhere = { sessionId: NOWHERE as never, batchId: 'mine' }

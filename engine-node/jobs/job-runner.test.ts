@@ -113,6 +113,34 @@ describe('a scheduled send', () => {
     expect(world.wire).toHaveLength(1)
   })
 
+  it('that fails is an event once, alone or in a batch, and so is none that was sent or cancelled', async () => {
+    const { rig } = await start()
+    const no = () => new GatewayError('sending_blocked', 'no')
+    rig.trouble.push(no)
+    const { jobId } = await rig.schedule('refused', 0)
+    await rig.pass(10_000)
+    rig.trouble.push(() => undefined, no)
+    const { batchId } = await rig.bulk(['a', 'b', 'c'], { options: { stopOnError: true } })
+    await rig.pass(60_000, 5_000)
+    const events = await rig.db.query.events.findMany()
+    expect(events.map(({ event, chatId }) => [event, chatId])).toEqual(
+      Array(2).fill(['message.failed', CHAT]),
+    )
+    const told = events.map(({ data }) => JSON.parse(data))
+    expect(told[0]).toEqual({
+      id: jobId,
+      messageId: jobId,
+      jobId,
+      status: 'failed',
+      ack: -1,
+      chatId: CHAT,
+      error: 'sending_blocked',
+    })
+    const { results } = await rig.batch(batchId)
+    expect(results?.map(({ status }) => status)).toEqual(['sent', 'failed', 'cancelled'])
+    expect(told[1]).toMatchObject({ error: 'sending_blocked', chatId: CHAT, batchId })
+  })
+
   it('is not sent again when only its end could not be stored', async () => {
     const { world, rig } = await start()
     rig.refuse.match = /coalesce\(claimed_at/

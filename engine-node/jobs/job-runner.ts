@@ -21,6 +21,8 @@ import {
 } from '../../src/db/jobs.ts'
 import type { Clock } from '../clock.ts'
 import type { Fault } from '../fault.ts'
+import type { EventLog } from '../outbox/event-log.ts'
+import { createRounds } from '../rounds.ts'
 import { afterFailure, judge, origins, WAIT_MS } from './verdict.ts'
 
 /** Sends a job as any other message (send-job.ts). A key that has led to a message gives that one, and sends nothing. */
@@ -40,9 +42,6 @@ export interface JobRunner extends AsyncDisposable {
 /** Sessions that send at once. */
 const MAX_UNDER_WAY = 32
 
-/** How long it rests after the database has failed it. */
-const FAILURE_PAUSE_MS = 5_000
-
 /** The part of a delay by which it may come sooner or later, so that messages do not go like clockwork. */
 const JITTER = 0.25
 
@@ -55,65 +54,25 @@ export function createJobRunner(deps: {
   /** Whether the session belongs to this engine and is connected. */
   isReady(sessionId: string): Promise<boolean>
   send: SendJob
+  record: EventLog['record']
   onError(error: unknown): void
   fault?: Fault | undefined
   /** How long disposing waits for sends under way. */
   drainMs?: number
 }): JobRunner {
-  const { db, writer, clock, fault, drainMs = 5_000 } = deps
-  const underWay = new Map<string, Promise<void>>()
-  let passing: Promise<void> | null = null
-  let again = false
-  let restsUntil = 0
-  let cancelTimer = () => {}
-  let isStopped = false
+  const { db, writer, clock, fault } = deps
+  const busy = new Set<string>()
+  const rounds = createRounds({ ...deps, look })
 
-  function wake() {
-    if (isStopped) return
-    again = true
-    passing ??= passes().finally(() => {
-      passing = null
-      if (again) wake()
-    })
-  }
-
-  async function passes() {
-    while (again && !isStopped) {
-      again = false
-      try {
-        await pass()
-      } catch (error) {
-        rest(error)
-      }
-    }
-  }
-
-  function rest(error: unknown) {
-    deps.onError(error)
-    restsUntil = clock.now() + FAILURE_PAUSE_MS
-    wakeAt(restsUntil)
-  }
-
-  function wakeAt(time: number) {
-    cancelTimer()
-    cancelTimer = () => {}
-    if (isStopped || !Number.isFinite(time)) return
-    cancelTimer = clock.after(Math.max(0, time - clock.now()), wake)
-  }
-
-  async function pass() {
-    if (clock.now() < restsUntil) return wakeAt(restsUntil)
+  async function look(): Promise<number> {
     let soonest = Number.POSITIVE_INFINITY
     for (const { sessionId, dueAt } of await dueSessions(db)) {
       // Whoever is under way looks again at its end; the list is in order, so all that follow are later.
-      if (underWay.has(sessionId) || underWay.size >= MAX_UNDER_WAY) continue
-      if (dueAt > clock.now()) {
-        soonest = Math.min(soonest, dueAt)
-        break
-      }
+      if (busy.has(sessionId) || busy.size >= MAX_UNDER_WAY) continue
+      if (dueAt > clock.now()) return Math.min(soonest, dueAt)
       if (!(await serve(sessionId))) soonest = Math.min(soonest, clock.now() + WAIT_MS)
     }
-    wakeAt(soonest)
+    return soonest
   }
 
   /** Starts the next job of a session. False where it has to wait for the session. */
@@ -124,12 +83,12 @@ export function createJobRunner(deps: {
     const accepted = job.state === 'sending' ? await acceptedBefore(job) : null
     const verdict = judge(job, accepted, clock.now())
     if (verdict === 'send' && !(await deps.isReady(sessionId))) return false
-    if (isStopped) return true
-    const done = (verdict === 'send' ? attempt(job) : settle(job, verdict)).catch(rest).finally(() => {
-      underWay.delete(sessionId)
-      wake()
+    if (!rounds.mayBegin) return true
+    busy.add(sessionId)
+    rounds.start(verdict === 'send' ? attempt(job) : settle(job, verdict), () => {
+      busy.delete(sessionId)
+      rounds.wake()
     })
-    underWay.set(sessionId, done)
     return true
   }
 
@@ -166,7 +125,21 @@ export function createJobRunner(deps: {
 
   async function settle(job: QueuedJob, end: JobEnd) {
     const now = clock.now()
-    await writer.commit([settleJob(job.id, end, now), ...(job.batchOf ? follow(job.batchOf, end, now) : [])])
+    await writer.commit([
+      settleJob(job.id, end, now),
+      ...(end.state === 'failed' ? failed(job, end.code, now) : []),
+      ...(job.batchOf ? follow(job.batchOf, end, now) : []),
+    ])
+  }
+
+  /**
+   * Nobody waits for the answer to a send to come, so its failure is an event. It may never have become a message: the id is
+   * the job's. A message that it did become is told of under its own id besides.
+   */
+  function failed({ id, sessionId, chatId, batchOf }: QueuedJob, error: string, now: number): Statement[] {
+    const ids = { id, messageId: id, jobId: id, ...(batchOf && { batchId: batchOf.batchId }) }
+    const data = { ...ids, status: 'failed' as const, ack: -1, chatId, error }
+    return deps.record('message.failed', sessionId, data, { occurredAt: now, onlyIf: 'changed' })
   }
 
   /** What the end of one message means for the rest of its batch. */
@@ -181,21 +154,8 @@ export function createJobRunner(deps: {
   }
 
   return {
-    wake,
-    async idle() {
-      while (passing !== null || underWay.size > 0) await Promise.all([passing, ...underWay.values()])
-    },
-    async [Symbol.asyncDispose]() {
-      isStopped = true
-      cancelTimer()
-      await passing
-      await new Promise<void>(resolve => {
-        const cancel = clock.after(drainMs, resolve)
-        Promise.all(underWay.values()).then(() => {
-          cancel()
-          resolve()
-        })
-      })
-    },
+    wake: rounds.wake,
+    idle: rounds.idle,
+    [Symbol.asyncDispose]: () => rounds[Symbol.asyncDispose](),
   }
 }

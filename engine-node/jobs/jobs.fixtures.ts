@@ -16,6 +16,7 @@ import { findScheduled, toScheduledSend } from '../../src/db/jobs.ts'
 import { insertSession } from '../../src/db/sessions.ts'
 import { createFakeClock, type FakeClock } from '../../test/support/fake-clock.ts'
 import type { FaultPoint } from '../fault.ts'
+import { createEventLog } from '../outbox/event-log.ts'
 import { createRowIds } from '../pipeline/row-ids.ts'
 import { openDatabase } from '../store/database.ts'
 import { createWriteQueue } from '../store/write-queue.ts'
@@ -110,6 +111,12 @@ export async function openJobs(
     newId: createRowIds({ now: clock.now }),
     isReady: async id => !isDead && ready.has(id),
     send,
+    record: createEventLog({
+      webhooksOf: () => [],
+      now: clock.now,
+      newId: () => crypto.randomUUID(),
+      maxInlineMediaBytes: 0,
+    }).record,
     mayAnswer: (_session, chatId) => !handedOver.has(chatId),
     maxOpenBatches: 3,
     maxRulesPerSession: 2,
@@ -171,9 +178,9 @@ export async function openJobs(
       const row = await findScheduled(db, SESSION, jobId)
       return row && toScheduledSend(row)
     },
-    bulk: (texts: readonly string[], more: object = {}) =>
+    bulk: (texts: readonly string[], more: object = {}, sessionId = SESSION) =>
       jobs.handlers['bulk.create']({
-        sessionId: SESSION,
+        sessionId,
         input: v.parse(SendBulk, {
           messages: texts.map(text => ({ chatId: CHAT, type: 'text', content: { text } })),
           ...more,

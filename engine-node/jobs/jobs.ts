@@ -5,6 +5,7 @@ import { pruneJobs } from '../../src/db/jobs.ts'
 import type { Clock } from '../clock.ts'
 import type { Fault } from '../fault.ts'
 import type { Logger } from '../log.ts'
+import type { EventLog } from '../outbox/event-log.ts'
 import type { HookRunner } from '../pipeline/message-news.ts'
 import type { WriteQueue } from '../store/write-queue.ts'
 import { createAutoReply } from './auto-reply.ts'
@@ -39,6 +40,7 @@ export function createJobs(deps: {
   newId(): string
   isReady(sessionId: string): Promise<boolean>
   send: SendJob
+  record: EventLog['record']
   mayAnswer(sessionId: string, chatId: string): boolean
   maxOpenBatches: number
   maxRulesPerSession: number

@@ -62,6 +62,7 @@ const waits: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'session_busy',
   'rate_limited',
   'engine_unavailable',
+  'proxy_failed',
 ])
 
 /** The message may have been accepted; its key will tell. */

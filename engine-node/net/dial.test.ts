@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { dialAddress, resolveHost } from './dial.ts'
+import { dialAddress, resolveHost, shareLookups } from './dial.ts'
 
 let server: Server
 beforeAll(async () => {
@@ -61,4 +61,29 @@ it('asks for the certificate of the name, not of the address, and for HTTP/1.1',
   // The extension whole (RFC 7301, section 3.1): its one protocol, and none beside it.
   expect(named).toContain('\u0000\u0010\u0000\u000b\u0000\u0009\u0008http/1.1')
   expect(await hello('127.0.0.1')).not.toContain('127.0.0.1')
+})
+
+it('shares a lookup that is under way, but not for ever, and remembers nothing', async () => {
+  let now = 0
+  const asked: PromiseWithResolvers<string[]>[] = []
+  const resolve = shareLookups(
+    () => {
+      const asking = Promise.withResolvers<string[]>()
+      asked.push(asking)
+      return asking.promise
+    },
+    () => now,
+  )
+  const both = Promise.all([resolve('a.example'), resolve('a.example')])
+  void resolve('b.example')
+  expect(asked).toHaveLength(2)
+  asked[0]?.resolve(['1.1.1.1'])
+  expect(await both).toEqual([['1.1.1.1'], ['1.1.1.1']])
+  const failing = resolve('a.example')
+  expect(asked).toHaveLength(3)
+  asked[2]?.reject(new Error('SERVFAIL'))
+  await expect(failing).rejects.toThrow('SERVFAIL')
+  now = 5_000
+  void resolve('b.example')
+  expect(asked).toHaveLength(4)
 })

@@ -28,6 +28,28 @@ export const resolveHost: Resolve = async host => {
   return answers.map(answer => answer.address)
 }
 
+/** For so long a lookup under way answers others who ask for the same host; one that hangs longer is left to who asked. */
+const SHARE_MS = 5_000
+
+/**
+ * The same, but who asks while a lookup of the host is under way gets its answer: the system looks up a few names at a time, so
+ * many requests to one slow name would hold up those to all others. Nothing is remembered.
+ */
+export function shareLookups(resolve: Resolve, now: () => number): Resolve {
+  const underWay = new Map<string, { since: number; answer: Promise<string[]> }>()
+  return host => {
+    const known = underWay.get(host)
+    if (known && now() - known.since < SHARE_MS) return known.answer
+    const mine = { since: now(), answer: resolve(host) }
+    underWay.set(host, mine)
+    const forget = () => {
+      if (underWay.get(host) === mine) underWay.delete(host)
+    }
+    mine.answer.then(forget, forget)
+    return mine.answer
+  }
+}
+
 /** Connects, and for https completes the handshake. Rejects with the system's error, or with the signal's reason. */
 export const dialAddress: Dial = ({ address, port, tls, host, signal }) => {
   const { promise, resolve, reject } = Promise.withResolvers<Connection>()

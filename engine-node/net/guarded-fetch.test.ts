@@ -3,8 +3,9 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/contract/errors.ts'
 import corpus from '../../test/corpora/ssrf.json' with { type: 'json' }
+import { createFakeClock } from '../../test/support/fake-clock.ts'
 import { type NetworkCase, openNetwork, TIMEOUT_MS } from './corpus.fixtures.ts'
-import { nextUrl } from './guarded-fetch.ts'
+import { createGuardedFetch, nextUrl } from './guarded-fetch.ts'
 import type { FetchRequest } from './request.ts'
 
 interface Case {
@@ -132,6 +133,47 @@ const ask = (change: Partial<FetchRequest> = {}): FetchRequest => ({
   ...change,
 })
 const dns = { '*': [['93.184.216.34']] }
+
+describe('a request whose caller has gone', () => {
+  async function withSlowLookup() {
+    const lookup = Promise.withResolvers<string[]>()
+    const gone = new AbortController()
+    const dialled: string[] = []
+    const fetch = createGuardedFetch({
+      resolve: () => lookup.promise,
+      async dial({ address }) {
+        dialled.push(address)
+        throw new Error('nobody is there')
+      },
+      allowedHosts: [],
+      clock: createFakeClock(),
+    })
+    const asked = fetch({
+      url: 'https://a.example/',
+      hosts: ['a.example:443'],
+      timeoutMs: TIMEOUT_MS,
+      maxBytes: BODY_CAP,
+      signal: gone.signal,
+    })
+    return { lookup, gone, dialled, asked }
+  }
+
+  it('ends at once, and connects to nobody afterwards', async () => {
+    const { lookup, gone, dialled, asked } = await withSlowLookup()
+    gone.abort(new GatewayError('plugin_stopped', 'the plugin was stopped'))
+    await expect(asked).rejects.toMatchObject({ code: 'plugin_stopped' })
+    lookup.resolve(['93.184.216.34'])
+    await new Promise(resolve => setImmediate(resolve))
+    expect(dialled).toEqual([])
+  })
+
+  it('goes its way while the caller is there', async () => {
+    const { lookup, dialled, asked } = await withSlowLookup()
+    lookup.resolve(['93.184.216.34'])
+    await expect(asked).rejects.toMatchObject({ code: 'transport_failed' })
+    expect(dialled).toEqual(['93.184.216.34'])
+  })
+})
 
 describe('guarded fetch', () => {
   it('sends what it is asked to, to the judged address, for the name', async () => {

@@ -1,13 +1,14 @@
 // The one way out of the gateway for URLs that others have given: webhooks, downloads, plugins. It decides where a request
 // may go and how much may come back; what is fetched and why is the caller's business.
-import { Client } from 'undici'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { Clock } from '../clock.ts'
 import { isSameAddress, judgeAddress, parseAddress } from './address.ts'
-import type { Connection, Dial, Resolve } from './dial.ts'
+import { type Connection, type Dial, type Resolve, shareLookups } from './dial.ts'
+import { type Exchanged, exchange } from './exchange.ts'
 import { createExceptions } from './host-rules.ts'
+import { ConnectionGone, connectedBy, type KeptConnections } from './kept-connections.ts'
 import { type FetchRequest, headersFor, type ParsedRequest, parseRequest } from './request.ts'
-import { type ResponseHeaders, readBody, readHeaders } from './response.ts'
+import type { ResponseHeaders } from './response.ts'
 import { blocked, judgeUrl, type Target } from './target.ts'
 
 export interface FetchedResponse {
@@ -29,24 +30,26 @@ const CONNECT_TIMEOUT_MS = 5_000
 /** Addresses tried of one name. */
 const MAX_DIALS = 4
 
-/** Head of an answer, all its lines together. */
-const MAX_RESPONSE_HEAD = 16 * 1024
-
 /**
  * Each request looks its host up once, judges every answer, connects to a judged address and checks who answered before
- * it sends a byte. Connections are never kept, so none outlives the rules it was opened under. Proxy settings of the
+ * it sends a byte. A connection is kept only for a request that says for whom, and serves only that owner, at that origin,
+ * when the address that it leads to is among those that the next request has been judged by. Proxy settings of the
  * environment have no effect. Rejects with `invalid_input` or `address_blocked` when nothing was sent, with
  * `transport_failed` otherwise; `certain` says whether it is known that nothing went out.
  */
 export function createGuardedFetch(deps: {
-  resolve: Resolve
+  /** Null where the other end of `dial` looks names up: then only hosts that a request lists itself are reached by name. */
+  resolve: Resolve | null
   dial: Dial
   /** `SSRF_ALLOWED_HOSTS`. */
   allowedHosts: readonly string[]
   clock: Clock
+  /** Of this fetch alone: what lies there was opened under its rules. Without it no connection is kept. */
+  kept?: KeptConnections | undefined
 }): GuardedFetch {
   const { clock } = deps
   const exceptions = createExceptions(deps.allowedHosts)
+  const resolve = deps.resolve && shareLookups(deps.resolve, clock.now)
 
   return async input => {
     const request = parseRequest(input)
@@ -54,12 +57,15 @@ export function createGuardedFetch(deps: {
     const cancel = clock.after(request.timeoutMs, () =>
       deadline.abort(new GatewayError('transport_failed', `No whole answer within ${request.timeoutMs} ms`)),
     )
+    const { signal } = request
     try {
-      return await follow(request, deadline.signal)
+      return await follow(request, signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal)
+    } catch (error) {
+      // Ends whatever it has left open.
+      deadline.abort(new GatewayError('transport_failed', 'The request has ended'))
+      throw error
     } finally {
       cancel()
-      // Ends whatever a failed request has left open.
-      deadline.abort(new GatewayError('transport_failed', 'The request has ended'))
     }
   }
 
@@ -68,7 +74,10 @@ export function createGuardedFetch(deps: {
     let headers = request.headers
     for (let hops = 0; ; hops += 1) {
       const answer = await fetchOnce(target, { ...request, headers }, signal)
-      if ('response' in answer) return answer.response
+      if (answer.kind === 'answer') {
+        const { status, statusText, headers, body, sha256 } = answer
+        return { status, statusText, headers, body, sha256, url: target.url.href }
+      }
       if (hops >= request.redirects || (request.method !== 'GET' && request.method !== 'HEAD'))
         throw redirected(answer.status, 'it is not followed')
       const next = judgeUrl(nextUrl(target.url, answer), request, exceptions)
@@ -79,74 +88,60 @@ export function createGuardedFetch(deps: {
   }
 
   /** One request to one place: the answer, or where it points to. */
-  async function fetchOnce(
-    target: Target,
-    request: ParsedRequest,
-    signal: AbortSignal,
-  ): Promise<{ response: FetchedResponse } | Redirect> {
-    const { socket } = await connect(target, await addressesOf(target, signal), signal)
-    const client = new Client(target.url.origin, {
-      // Later, as undici does not see a socket that is there before it has finished asking.
-      connect: (_options, done) => queueMicrotask(() => done(null, socket)),
-      maxHeaderSize: MAX_RESPONSE_HEAD,
-      // The deadline covers these; two clocks for one thing would disagree.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    })
-    let status: number | undefined
-    try {
-      const answer = await client.request({
-        method: request.method,
-        path: `${target.url.pathname}${target.url.search}`,
-        headers: { 'accept-encoding': 'identity', ...request.headers },
-        body: request.body ?? null,
-        reset: true,
-        signal,
-      })
-      status = answer.statusCode
-      // A body that is not read to its end is destroyed below, and says so.
-      answer.body.once('error', () => {})
-      const headers = readHeaders(answer.headers)
-      if (answer.statusCode >= 300 && answer.statusCode < 400 && answer.statusCode !== 304)
-        return { status: answer.statusCode, location: headers.location ?? null }
-      const isTaken = request.sink === undefined || (answer.statusCode >= 200 && answer.statusCode < 300)
-      const { bytes, sha256 } = isTaken
-        ? await readBody(answer.body, headers, { ...request, signal })
-        : { bytes: new Uint8Array(), sha256: null }
-      return {
-        response: {
-          status: answer.statusCode,
-          statusText: answer.statusText,
-          headers,
-          body: bytes,
-          sha256,
-          url: target.url.href,
-        },
+  async function fetchOnce(target: Target, request: ParsedRequest, signal: AbortSignal): Promise<Exchanged> {
+    const addresses = await addressesOf(target, request, signal)
+    const places = addresses.map(address => placeOf(target, request, address))
+    for (;;) {
+      const kept = request.keep === undefined ? null : takeOne(places)
+      const { connected, place } = kept ?? (await open(target, addresses, request, signal))
+      let isDone = false
+      try {
+        signal.throwIfAborted()
+        const answer = await exchange(connected, target, request, signal)
+        isDone = answer.kind === 'answer' && request.keep !== undefined
+        return answer
+      } catch (error) {
+        if (!(error instanceof ConnectionGone)) throw error
+        if (!kept) throw unreachable(`${target.host} hung up at once`, error)
+        // Nothing was written on it, so this is still the first time that the request goes out.
+      } finally {
+        if (isDone && deps.kept) deps.kept.give(place, connected)
+        else await connected.destroy()
       }
-    } catch (cause) {
-      if (signal.aborted && signal.reason instanceof GatewayError)
-        throw withStatus(uncertain(signal.reason), status)
-      throw withStatus(
-        cause instanceof GatewayError
-          ? cause
-          : new GatewayError('transport_failed', `${target.host} did not answer as HTTP asks`, {
-              cause,
-              certain: false,
-            }),
-        status,
-      )
-    } finally {
-      socket.destroy()
-      await client.destroy()
     }
   }
 
-  async function addressesOf(target: Target, signal: AbortSignal): Promise<string[]> {
-    const answers = target.literal
-      ? [target.host.replace(/^\[|\]$/g, '')]
-      : await beforeAbort(deps.resolve(target.host), signal).catch((cause: unknown) => {
-          throw unreachable(`${target.host} could not be looked up`, cause)
-        })
+  function takeOne(places: readonly string[]) {
+    for (const place of places) {
+      const connected = deps.kept?.take(place)
+      if (connected) return { connected, place }
+    }
+    return null
+  }
+
+  async function open(target: Target, addresses: string[], request: ParsedRequest, signal: AbortSignal) {
+    const { socket, address } = await connect(target, addresses, signal)
+    return {
+      connected: connectedBy(socket, target.url.origin, clock.now()),
+      place: placeOf(target, request, address),
+    }
+  }
+
+  async function addressesOf(
+    target: Target,
+    { hosts }: Pick<ParsedRequest, 'hosts'>,
+    signal: AbortSignal,
+  ): Promise<string[]> {
+    if (resolve === null && !target.literal) {
+      if (hosts !== 'any-public') return [target.host]
+      throw blocked(target, 'cannot be judged where its name is not looked up', false)
+    }
+    const answers =
+      target.literal || resolve === null
+        ? [target.host.replace(/^\[|\]$/g, '')]
+        : await beforeAbort(resolve(target.host), signal).catch((cause: unknown) => {
+            throw unreachable(`${target.host} could not be looked up`, cause)
+          })
     if (answers.length === 0) throw unreachable(`${target.host} has no address`)
     for (const answer of answers) {
       const address = parseAddress(answer)
@@ -159,7 +154,11 @@ export function createGuardedFetch(deps: {
     return answers.slice(0, MAX_DIALS)
   }
 
-  async function connect(target: Target, addresses: string[], signal: AbortSignal): Promise<Connection> {
+  async function connect(
+    target: Target,
+    addresses: string[],
+    signal: AbortSignal,
+  ): Promise<Connection & { address: string }> {
     let failure: unknown
     for (const address of addresses) {
       const attempt = new AbortController()
@@ -173,7 +172,9 @@ export function createGuardedFetch(deps: {
         dialled.then(late => either.aborted && late.socket.destroy()).catch(() => {})
         const connection = await beforeAbort(dialled, either)
         const [remote, judged] = [parseAddress(connection.remoteAddress), parseAddress(address)]
-        if (remote && judged && isSameAddress(remote, judged)) return connection
+        // A name that was not looked up here is all that is known of the other end.
+        if (judged === null && connection.remoteAddress === address) return { ...connection, address }
+        if (remote && judged && isSameAddress(remote, judged)) return { ...connection, address }
         connection.socket.destroy()
         throw blocked(target, 'was answered by an address that was not judged', false)
       } catch (error) {
@@ -188,24 +189,15 @@ export function createGuardedFetch(deps: {
   }
 }
 
-/** Once a server has given its status it has taken the request, whatever becomes of the body: the caller may want to know. */
-function withStatus(error: GatewayError, status: number | undefined): GatewayError {
-  if (status === undefined) return error
-  const { code, message, details, cause, certain } = error
-  return new GatewayError(code, message, {
-    details: { ...details, status },
-    cause,
-    ...(certain === undefined ? {} : { certain }),
-  })
-}
-
-interface Redirect {
-  status: number
-  location: string | null
-}
+/** Where a connection is kept: it is found again by whom it was for, the origin that its certificate is for, and its address. */
+const placeOf = ({ url }: Target, { keep }: ParsedRequest, address: string) =>
+  `${keep} ${url.origin} ${address}`
 
 /** Where a redirect points to, as text for the judge: a Location that holds control characters is no place. */
-export function nextUrl(from: URL, { status, location }: Redirect): string {
+export function nextUrl(
+  from: URL,
+  { status, location }: { status: number; location: string | null },
+): string {
   if (location === null || location === '') throw redirected(status, 'it names no place')
   if (/[\u0000-\u0020\u007f\\]/.test(location) || !URL.canParse(location, from.href))
     throw redirected(status, 'its place cannot be read')
@@ -226,9 +218,6 @@ const unreachable = (message: string, cause?: unknown) =>
   cause instanceof GatewayError
     ? new GatewayError(cause.code, cause.message, { certain: true, details: { stage: 'connect' }, cause })
     : new GatewayError('transport_failed', message, { certain: true, details: { stage: 'connect' }, cause })
-
-const uncertain = (error: GatewayError) =>
-  new GatewayError(error.code, error.message, { certain: false, details: { stage: 'response' } })
 
 const redirected = (status: number, why: string) =>
   new GatewayError('transport_failed', `The answer is a redirect (${status}) and ${why}`, {

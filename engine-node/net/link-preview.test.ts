@@ -29,6 +29,34 @@ describe('readPage', () => {
   ])('%s', (html, page) => expect(readPage(html)).toEqual(page))
 })
 
+describe('a page that is made to cost time', () => {
+  // Eight times what is read of a page, so that what grows too fast shows.
+  const head = 1024 * 1024
+  it.each([
+    ['beginnings of elements', '<meta ', ''],
+    ['ends without beginnings', '>', ''],
+    ['empty elements', '<meta >', ''],
+    ['long elements', `<meta ${' '.repeat(1_900)}>`, ''],
+    ['attributes without an end', `<meta ${' content="'.repeat(190)}>`, ''],
+    ['names of attributes', `<meta${' property='.repeat(190)}>`, ''],
+    ['beginnings of titles', '<title', ''],
+    ['beginnings, and an end', '<meta ', '>'],
+  ])('by %s is done with soon', (_name, part, end) => {
+    const html = part.repeat(Math.ceil(head / part.length)) + end
+    const began = performance.now()
+    expect(readPage(html)).toBeNull()
+    // A tenth of it where the machine is idle.
+    expect(performance.now() - began).toBeLessThan(2_000)
+  })
+
+  it('is read for 64 elements, and none that is too long', () => {
+    const title = '<meta property="og:title" content="Title">'
+    expect(readPage(`${'<meta charset="x">'.repeat(63)}${title}`)?.title).toBe('Title')
+    expect(readPage(`${'<meta charset="x">'.repeat(64)}${title}`)).toBeNull()
+    expect(readPage(`<meta name="x" content="${'y'.repeat(2_000)}">${title}`)?.title).toBe('Title')
+  })
+})
+
 describe('createLinkPreview', () => {
   const answering = (html: Iterable<string>): { fetch: GuardedFetch; read: () => number } => {
     let read = 0

@@ -50,9 +50,25 @@ const decoded = (html: string) =>
     .trim()
     .slice(0, MAX_TEXT)
 
+/** Elements that are looked at, and how long each may be: a page of nothing but their beginnings is made to cost time. */
+const MAX_TAGS = 64
+const MAX_TAG = 2_000
+
+/** The first meta elements, each looked for once and from where the last one ended. */
+function* metaTags(html: string): Generator<string> {
+  const start = /<meta\s/gi
+  for (let tags = 0; tags < MAX_TAGS; tags += 1) {
+    const at = start.exec(html)?.index
+    const end = at === undefined ? -1 : html.indexOf('>', at)
+    if (at === undefined || end === -1) return
+    if (end - at <= MAX_TAG) yield html.slice(at, end + 1)
+    start.lastIndex = end
+  }
+}
+
 /** The `content` of the first of these meta elements. */
 function metaOf(html: string, names: readonly string[]): string | null {
-  for (const [tag] of html.matchAll(/<meta\s[^>]{0,2000}>/gi)) {
+  for (const tag of metaTags(html)) {
     const attribute = (name: string) =>
       new RegExp(`\\s${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)')`, 'i')
         .exec(tag)

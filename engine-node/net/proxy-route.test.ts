@@ -4,10 +4,11 @@ import type { AddressInfo } from 'node:net'
 import { fetch } from 'undici'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { GatewayError } from '../../src/contract/errors.ts'
 import { createTlsAuthority } from '../../test/whatsapp/tls-authority.ts'
 import { createClock } from '../clock.ts'
 import { createGuardedFetch } from './guarded-fetch.ts'
-import { httpProxy, socksProxy, type TestProxy } from './proxy.fixtures.ts'
+import { httpProxy, socks4Proxy, socksProxy, type TestProxy } from './proxy.fixtures.ts'
 import { createProxyRoute } from './proxy-route.ts'
 
 const authority = createTlsAuthority()
@@ -44,6 +45,7 @@ const proxies: Record<string, () => Promise<TestProxy>> = {
   http: () => httpProxy(),
   'http with a user': () => httpProxy({ user: 'us er', password: 'p@ss' }),
   https: () => httpProxy({ tls: authority }),
+  socks4: () => socks4Proxy({ user: 'user' }),
   socks5: () => socksProxy(),
   'socks5 with a user': () => socksProxy({ user: 'user', password: 'pass' }),
 }
@@ -105,19 +107,41 @@ describe.each(Object.entries(proxies))('a %s proxy', (_name, make) => {
   })
 })
 
+describe('a proxy that looks names up', () => {
+  it('is given the name of a host that the request lists, and of no other', async () => {
+    const { proxy, route } = await open(() => socksProxy())
+    const guarded = createGuardedFetch({
+      resolve: null,
+      dial: route.dial,
+      allowedHosts: [],
+      clock: createClock(),
+    })
+    const ask = (url: string, hosts: string[] | 'any-public') =>
+      guarded({ url, hosts, httpsOnly: true, timeoutMs: 3_000, maxBytes: 1_000 })
+    const host = `mmg.example.com:${secure}`
+    // The proxy of this test knows no such name, and says so.
+    await expect(ask(`https://${host}/`, [host])).rejects.toBeInstanceOf(GatewayError)
+    expect(proxy.targets).toEqual([host])
+    await expect(ask(`https://${host}/`, 'any-public')).rejects.toMatchObject({ code: 'address_blocked' })
+    await expect(ask('https://127.0.0.1/', ['127.0.0.1'])).rejects.toMatchObject({ code: 'address_blocked' })
+    expect(proxy.targets).toEqual([host])
+  })
+})
+
 describe('a proxy', () => {
   it.each([
     ['http', () => httpProxy({ user: 'user', password: 'pass' })],
     ['socks5', () => socksProxy({ user: 'user', password: 'pass' })],
+    ['socks4', () => socks4Proxy({ user: 'user' })],
   ])('%s that refuses its credentials is told apart', async (_name, make) => {
     const proxy = await make()
     opened.push(proxy)
-    const { dispatcher } = createProxyRoute(proxy.url.replace('pass@', 'other@'))
+    const { dispatcher } = createProxyRoute(proxy.url.replace(/(pass|(?<=:\/\/)user)@/, 'other@'))
     const failed = await fetch(`http://localhost:${plain}/`, { dispatcher }).catch(
       (error: Error) => error.cause,
     )
     expect(failed).toMatchObject({
-      code: 'transport_failed',
+      code: 'proxy_failed',
       message: expect.stringContaining('credentials'),
     })
   })

@@ -1,12 +1,12 @@
-// A connection through a proxy: HTTP CONNECT (RFC 9110, 9.3.6), in clear or over TLS, and SOCKS5 with a user name (RFC 1928,
-// RFC 1929). The proxy resolves the name, so that nothing of the target is asked of this machine's DNS.
+// A connection through a proxy: HTTP CONNECT (RFC 9110, 9.3.6), in clear or over TLS, SOCKS5 with a user name (RFC 1928, RFC
+// 1929), and SOCKS4 with its extension for names (4a). The proxy resolves the name, so that nothing of the target is asked of this machine's DNS.
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { GatewayError } from '../../src/contract/errors.ts'
 
 /** A proxy's address without brackets, with its credentials in clear. */
 export interface Proxy {
-  type: 'http' | 'https' | 'socks5'
+  type: 'http' | 'https' | 'socks4' | 'socks5'
   host: string
   port: number
   username: string
@@ -19,7 +19,7 @@ const TIMEOUT_MS = 20_000
 /** Longest answer to CONNECT: it is some headers. */
 const MAX_HEAD = 16_384
 
-const ports = { http: 80, https: 443, socks5: 1080 } as const
+const ports = { http: 80, https: 443, socks4: 1080, socks5: 1080 } as const
 
 /** Reads what settings have checked. */
 export function readProxy(url: string): Proxy {
@@ -35,7 +35,7 @@ export function readProxy(url: string): Proxy {
 }
 
 const failed = (why: string, cause?: unknown) =>
-  new GatewayError('transport_failed', `The proxy of this session ${why}`, { cause })
+  new GatewayError('proxy_failed', `The proxy of this session ${why}`, { cause, certain: true })
 
 /** What is read from a socket by the byte; what was read too much goes back into it. */
 function createReader(socket: Socket) {
@@ -97,6 +97,25 @@ async function connectByHttp(proxy: Proxy, target: string, socket: Socket, reade
     throw failed(`refused the connection (${status ?? 'no status'})`)
 }
 
+/** The address that tells a SOCKS4 proxy to look for a name behind it. */
+const SOCKS4_NAMED = Buffer.of(0, 0, 0, 1)
+
+async function connectBySocks4(
+  { username }: Proxy,
+  { host, port }: { host: string; port: number },
+  socket: Socket,
+  reader: Reader,
+) {
+  if (Math.max(username.length, host.length) > 255 || `${username}${host}`.includes('\0'))
+    throw failed('takes no such name')
+  const head = Buffer.concat([Buffer.of(4, 1, port >> 8, port & 0xff), SOCKS4_NAMED])
+  socket.write(Buffer.concat([head, Buffer.from(`${username}\0${host}\0`)]))
+  const [version, code] = await reader.bytes(8)
+  if (version !== 0) throw failed('does not speak SOCKS4')
+  if (code === 92 || code === 93) throw failed('refused its credentials')
+  if (code !== 90) throw failed(`refused the connection (${code})`)
+}
+
 const SOCKS_ERRORS: Record<number, string> = {
   1: 'failed',
   2: 'does not allow the connection',
@@ -136,7 +155,7 @@ async function connectBySocks(
 }
 
 /**
- * Opens a connection to the target through the proxy. Rejects with `transport_failed`. `ca` is for a proxy whose certificate
+ * Opens a connection to the target through the proxy. Rejects with `proxy_failed`. `ca` is for a proxy whose certificate
  * not everybody trusts.
  */
 export async function openTunnel(
@@ -153,6 +172,7 @@ export async function openTunnel(
   const reader = createReader(socket)
   try {
     if (proxy.type === 'socks5') await connectBySocks(proxy, target, socket, reader)
+    else if (proxy.type === 'socks4') await connectBySocks4(proxy, target, socket, reader)
     else {
       const name = isIP(target.host) === 6 ? `[${target.host}]` : target.host
       await connectByHttp(proxy, `${name}:${target.port}`, socket, reader)

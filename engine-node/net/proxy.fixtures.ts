@@ -1,4 +1,4 @@
-// Proxies on loopback for tests: HTTP CONNECT and SOCKS5, each with a user or without, that say what went through them.
+// Proxies on loopback for tests: HTTP CONNECT, SOCKS4 and SOCKS5, each with a user or without, that say what went through them.
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
@@ -87,4 +87,24 @@ export async function socksProxy({ user, password = '' }: Options = {}): Promise
   )
   const login = user === undefined ? '' : `${user}:${password}@`
   return { ...server, targets, url: `socks5://${login}127.0.0.1:${server.port}` }
+}
+
+/** SOCKS4 with names behind the address, as 4a has them. */
+export async function socks4Proxy({ user = '' }: Pick<Options, 'user'> = {}): Promise<TestProxy> {
+  const targets: string[] = []
+  const server = await listen(
+    createServer(socket => {
+      socket.on('error', () => {})
+      socket.once('data', (data: Buffer) => {
+        const [given, host = ''] = data.subarray(8).toString().split('\0')
+        const answer = (code: number) => socket.write(Buffer.of(0, code, 0, 0, 0, 0, 0, 0))
+        if (given !== user) return answer(93)
+        const port = data.readUInt16BE(2)
+        targets.push(`${host}:${port}`)
+        return join(socket, host, port, () => answer(90))
+      })
+    }),
+  )
+  const login = user === '' ? '' : `${user}@`
+  return { ...server, targets, url: `socks4://${login}127.0.0.1:${server.port}` }
 }

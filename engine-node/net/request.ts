@@ -67,16 +67,21 @@ const fields = {
   httpsOnly: v.optional(v.boolean(), false),
   /** Redirects that are followed; with 0 a redirect is an error. */
   redirects: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_REDIRECTS)), 0),
+  /** Ends the request, wherever it is: what has not been written by then never is. */
+  signal: v.optional(v.instance(AbortSignal)),
   /** For everything from the lookup to the last byte. */
   timeoutMs: v.pipe(v.number(), v.minValue(1), v.maxValue(MAX_TIMEOUT_MS)),
   /** Of the body after decoding. */
   maxBytes: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_STREAM_BYTES)),
   sha256: v.optional(v.boolean(), false),
+  /** For whom the connection may be kept until its next request; without it, and for a sink, it ends with this one. */
+  keep: v.optional(v.string()),
   /** In place of a body in the answer. */
   sink: v.optional(v.custom<Sink>(value => typeof value === 'function', 'must be a function')),
 }
 export const FetchRequest = v.pipe(
   v.strictObject(fields),
+  v.check(({ sink, keep }) => sink === undefined || keep === undefined, 'a sink ends its connection'),
   v.check(
     ({ sink, maxBytes }) => sink !== undefined || maxBytes <= MAX_BODY_BYTES,
     `maxBytes must be at most ${MAX_BODY_BYTES} without a sink`,

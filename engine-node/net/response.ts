@@ -1,6 +1,6 @@
 // Reading an answer within bounds: encodings undone, bytes counted as they come, hashed on the way.
 import { createHash } from 'node:crypto'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { GatewayError } from '../../src/contract/errors.ts'
@@ -14,6 +14,9 @@ const decoders = {
   'x-gzip': createGunzip,
 } as const satisfies Record<string, () => NodeJS.ReadWriteStream>
 
+/** What an encoding may add to a body that it does not make smaller. */
+export const ENCODING_BYTES = 1_024
+
 /** Headers as one text each, by lower-case name. */
 export type ResponseHeaders = Readonly<Record<string, string>>
 
@@ -26,7 +29,7 @@ export function readHeaders(raw: Readonly<Record<string, string | string[] | und
 
 /** The decoded body, empty where a sink takes it. Rejects with `transport_failed` as soon as one byte too many has come. */
 export async function readBody(
-  body: Readable,
+  body: Readable | Buffer,
   headers: ResponseHeaders,
   limits: { maxBytes: number; sha256: boolean; signal: AbortSignal; sink?: Sink | undefined },
 ): Promise<{ bytes: Uint8Array; sha256: string | null }> {
@@ -39,11 +42,14 @@ export async function readBody(
   const hash = limits.sha256 ? createHash('sha256') : null
   const chunks: Uint8Array[] = []
   let length = 0
+  function count(chunk: Uint8Array) {
+    length += chunk.length
+    if (length > maxBytes) throw tooLarge(maxBytes)
+    hash?.update(chunk)
+  }
   async function* counted(source: AsyncIterable<Uint8Array>) {
     for await (const chunk of source) {
-      length += chunk.length
-      if (length > maxBytes) throw tooLarge(maxBytes)
-      hash?.update(chunk)
+      count(chunk)
       yield chunk
     }
   }
@@ -51,10 +57,15 @@ export async function readBody(
     for await (const chunk of source) chunks.push(chunk)
   }
   const collect = (source: AsyncIterable<Uint8Array>) => (limits.sink ?? keep)(counted(source))
-  if (encoding === 'identity') await pipeline(body, collect, { signal })
+  if (body instanceof Buffer && encoding === 'identity') {
+    count(body)
+    return { bytes: body, sha256: hash?.digest('hex') ?? null }
+  }
+  const source = body instanceof Buffer ? Readable.from([body]) : body
+  if (encoding === 'identity') await pipeline(source, collect, { signal })
   else {
     const decoder = decoders[encoding as keyof typeof decoders]()
-    await pipeline(body, countRaw(maxBytes), decoder, collect, { signal })
+    await pipeline(source, countRaw(maxBytes), decoder, collect, { signal })
   }
   return { bytes: Buffer.concat(chunks), sha256: hash?.digest('hex') ?? null }
 }
@@ -65,14 +76,14 @@ function countRaw(maxBytes: number) {
     let length = 0
     for await (const chunk of source) {
       length += chunk.length
-      if (length > maxBytes + 1_024) throw tooLarge(maxBytes)
+      if (length > maxBytes + ENCODING_BYTES) throw tooLarge(maxBytes)
       yield chunk
     }
   }
 }
 
 /** `details.maxBytes` tells it from the other failures. */
-const tooLarge = (maxBytes: number) => bad(`The answer is larger than ${maxBytes} bytes`, { maxBytes })
+export const tooLarge = (maxBytes: number) => bad(`The answer is larger than ${maxBytes} bytes`, { maxBytes })
 
 const bad = (message: string, more: Record<string, unknown> = {}) =>
   new GatewayError('transport_failed', message, { certain: false, details: { stage: 'response', ...more } })

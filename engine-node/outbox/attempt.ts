@@ -1,6 +1,6 @@
 // One try of one delivery: the body is built, plugins may change or cancel it, it is checked for size and sent.
 import type { HookName, HookPayload, HookSource } from '../../src/contract/hooks.ts'
-import type { QueuedDelivery } from '../../src/db/deliveries.ts'
+import type { OpenDelivery } from '../../src/db/delivery-queue.ts'
 import {
   bodyOf,
   type Envelope,
@@ -34,9 +34,7 @@ export type Outcome = { rewritten: string | null } & (
 /** Points at which a test ends the process. */
 export type OutboxFault = 'webhook-before-post' | 'webhook-after-post' | 'webhook-between-retries'
 
-export type Attempt = (delivery: QueuedDelivery, endpoint: Endpoint) => Promise<Outcome>
-
-const encoder = new TextEncoder()
+export type Attempt = (delivery: OpenDelivery, endpoint: Endpoint) => Promise<Outcome>
 
 export function createAttempt(deps: {
   send(request: SendRequest): Promise<Answer>
@@ -51,7 +49,7 @@ export function createAttempt(deps: {
   const { withFile = async ({ data }) => data } = deps
 
   /** What plugins make of the body; null when one of them cancels it. A retry sends what the first try has sent. */
-  async function throughHooks(delivery: QueuedDelivery, body: string): Promise<string | null> {
+  async function throughHooks(delivery: OpenDelivery, body: string): Promise<string | null> {
     const { sessionId, event, webhookId, id: deliveryId } = delivery
     const of = { sessionId, source: 'WebhookService' as const }
     if (hooks.order('webhook:before').length > 0) {
@@ -74,6 +72,7 @@ export function createAttempt(deps: {
       idempotencyKey,
       deliveryId,
     }
+    if (attempts > 0) fault('webhook-between-retries')
     let rewritten = delivery.rewritten
     const { events } = endpoint.row
     if (!events.includes(event) && !events.includes('*'))
@@ -93,8 +92,8 @@ export function createAttempt(deps: {
         }
       }
     }
-    let body = encoder.encode(text)
-    if (body.length > maxPayloadBytes) body = encoder.encode(withoutMedia(text))
+    let body = Buffer.from(text)
+    if (body.length > maxPayloadBytes) body = Buffer.from(withoutMedia(text))
     if (body.length > maxPayloadBytes) {
       const why = `The payload has ${body.length} bytes, exceeding the ${maxPayloadBytes}-byte cap`
       return { kind: 'unsendable', why, rewritten: null }

@@ -1,8 +1,9 @@
 // A webhook ready to be posted to: its row as it is now, its opened headers and its signer.
 import type { Db } from '../../src/db/db.ts'
-import { findWebhook, type WebhookRow } from '../../src/db/webhooks.ts'
+import { prepareFindWebhook, type WebhookRow } from '../../src/db/webhooks.ts'
 import { createSigner, type Signer } from '../../src/webhooks/sign.ts'
 import type { Sealer } from '../store/sealer.ts'
+import { importNodeMac } from './node-mac.ts'
 import { openSecrets, signingSecrets } from './webhook-secrets.ts'
 
 export interface Endpoint {
@@ -12,7 +13,7 @@ export interface Endpoint {
 }
 
 export interface Endpoints {
-  /** Reads the row anew, so that a change counts from the next try on. Null when it has been deleted. */
+  /** Reads the row anew, so that a change counts from the next look on. Null when it has been deleted. */
   read(webhookId: string): Promise<Endpoint | null>
 }
 
@@ -29,6 +30,7 @@ const MAX_KEPT = 1_000
 
 export function createEndpoints(deps: { db: Db; sealer: Sealer; now(): number }): Endpoints {
   const kept = new Map<string, Opened>()
+  const find = prepareFindWebhook(deps.db)
 
   async function open(row: WebhookRow): Promise<Opened> {
     const known = kept.get(row.id)
@@ -37,7 +39,12 @@ export function createEndpoints(deps: { db: Db; sealer: Sealer; now(): number })
     const secrets = openSecrets(deps.sealer, row.id, sealed)
     const signing = signingSecrets(secrets, deps.now())
     const until = signing.length > 1 ? (secrets.previous?.until ?? 0) : Number.POSITIVE_INFINITY
-    const opened = { sealed, until, headers: secrets.headers, signer: await createSigner(signing) }
+    const opened = {
+      sealed,
+      until,
+      headers: secrets.headers,
+      signer: await createSigner(signing, importNodeMac),
+    }
     if (kept.size >= MAX_KEPT) kept.delete(kept.keys().next().value as string)
     kept.set(row.id, opened)
     return opened
@@ -45,7 +52,7 @@ export function createEndpoints(deps: { db: Db; sealer: Sealer; now(): number })
 
   return {
     async read(webhookId) {
-      const row = await findWebhook(deps.db, webhookId)
+      const row = await find(webhookId)
       if (row === null) {
         kept.delete(webhookId)
         return null

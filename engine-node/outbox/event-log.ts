@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { type EventData, type EventName, identify } from '../../src/contract/events.ts'
 import type { Statement } from '../../src/db/db.ts'
-import { insertDelivery } from '../../src/db/deliveries.ts'
+import { insertDelivery } from '../../src/db/delivery-queue.ts'
 import { type Condition, insertEvent } from '../../src/db/events.ts'
 import type { WebhookRow } from '../../src/db/webhooks.ts'
 import { toJson, withoutLargeMedia } from '../../src/webhooks/envelope.ts'

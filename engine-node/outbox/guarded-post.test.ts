@@ -4,6 +4,7 @@ import type { FetchRequest } from '../net/request.ts'
 import { createGuardedPost } from './guarded-post.ts'
 
 const REQUEST = {
+  webhookId: 'w',
   url: 'https://a.example/',
   headers: { 'x-a': '1' },
   body: new Uint8Array([1]),
@@ -23,7 +24,8 @@ describe('guarded post', () => {
       return answer
     })
     expect(await post(REQUEST)).toMatchObject({ status: 204 })
-    expect(asked).toEqual([{ ...REQUEST, method: 'POST', hosts: 'any-public', redirects: 0 }])
+    const { webhookId, ...rest } = REQUEST
+    expect(asked).toEqual([{ ...rest, method: 'POST', hosts: 'any-public', redirects: 0, keep: webhookId }])
   })
 
   it('takes an answer whose body broke off, and a redirect, for what their heads say', async () => {

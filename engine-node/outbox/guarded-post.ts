@@ -5,15 +5,16 @@ import type { Post } from './send.ts'
 
 /** An answer whose body is too long, or breaks off, has been given all the same: asking again would deliver twice. */
 export function createGuardedPost(fetch: GuardedFetch): Post {
-  return async ({ url, headers, body, timeoutMs, maxBytes }) => {
+  return async ({ webhookId, url, headers, body, timeoutMs, maxBytes }) => {
     try {
       return await fetch({
         url,
         method: 'POST',
-        headers: { ...headers },
+        headers,
         body,
         hosts: 'any-public',
         redirects: 0,
+        keep: webhookId,
         timeoutMs,
         maxBytes,
       })

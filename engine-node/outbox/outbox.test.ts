@@ -3,6 +3,7 @@ import { GatewayError } from '../../src/contract/errors.ts'
 import type { HookName } from '../../src/contract/hooks.ts'
 import { retryTable } from '../../src/webhooks/schedule.ts'
 import { type Behaviour, message, openOutbox, SESSION, until } from '../../test/support/outbox.ts'
+import { ELSEWHERE_MS } from './dispatcher.ts'
 
 const A = 'https://a.example/hook'
 const B = 'https://b.example/hook'
@@ -267,8 +268,10 @@ describe('order', () => {
       underWay -= 1
       return { status: 200 }
     })
-    for (let index = 0; index < 400; index += 1)
-      await box.receive(message(`${index % 20}@c.us`, String(index)))
+    for (let index = 0; index < 400; index += 20)
+      await box.receive(
+        ...Array.from({ length: 20 }, (_, chat) => message(`${chat}@c.us`, String(index + chat))),
+      )
     await box.dispatcher.idle()
     for (let chat = 0; chat < 20; chat += 1) {
       const ids = box.received.filter(({ json }) => json.data.chatId === `${chat}@c.us`)
@@ -298,6 +301,26 @@ describe('an endpoint that is down', () => {
     expect(box.received.length).toBe(before + 1)
     const rows = (await box.deliveries()).filter(row => row.url === A)
     expect(rows.filter(row => row.attempts > 0).length).toBe(16)
+  })
+
+  it('leaves a slot for each other one, however many hang at once', async () => {
+    const box = await open()
+    const urls = Array.from({ length: 8 }, (_, index) => `https://dead-${index}.example/`)
+    for (const url of urls) {
+      await box.addWebhook(url)
+      box.behaviours.set(url, () => new Promise(() => {}))
+    }
+    const messages = (name: string) =>
+      Array.from({ length: 20 }, (_, index) => message(`${index}@c.us`, `${name} ${index}`))
+    await box.receive(...messages('old'))
+    // The dead ones have taken all that there is, and hold it.
+    await until(() => box.received.length === 128)
+    await box.addWebhook(A)
+    await box.addWebhook(B)
+    await box.receive(...messages('new'))
+    for (const url of [A, B])
+      await until(() => box.received.filter(request => request.url === url).length === 20)
+    expect(box.received.length).toBe(128 + 40)
   })
 
   it('is drained when it is back, with nothing lost', async () => {
@@ -348,6 +371,88 @@ describe('an endpoint that is down', () => {
     expect((await box.deliveries()).map(row => row.status)).toEqual(Array(20).fill('dead'))
     const events = await box.db.query.events.findMany()
     expect(events.filter(({ event }) => event === 'webhook.disabled').length).toBe(1)
+  })
+})
+
+describe('what was read before its turn', () => {
+  it('is not sent when its webhook has been switched off or its session deleted meanwhile', async () => {
+    for (const change of ['switched off', 'deleted'] as const) {
+      const box = await open()
+      const webhook = await box.addWebhook(A)
+      const gates: (() => void)[] = []
+      box.behaviours.set(A, () => new Promise(resolve => gates.push(() => resolve({ status: 200 }))))
+      await box.receive(...Array.from({ length: 24 }, (_, index) => message(`${index}@c.us`, String(index))))
+      await until(() => gates.length === 16)
+      if (change === 'switched off')
+        await box.handlers['webhook.update']({
+          sessionId: SESSION,
+          webhookId: webhook.id,
+          input: { active: false },
+        })
+      else {
+        await box.writer.commit([{ sql: 'DELETE FROM sessions WHERE id = ?', args: [SESSION] }])
+        // Of this nobody tells the dispatcher; what it holds is too old after a second.
+        box.clock.advance(1_000)
+      }
+      for (const open of gates) open()
+      await box.dispatcher.idle()
+      expect([change, box.received.length]).toEqual([change, 16])
+      expect(box.errors).toEqual([])
+    }
+  })
+
+  it('is read again by parts where it is large', async () => {
+    const box = await open()
+    await box.addWebhook(A)
+    const gate = Promise.withResolvers<void>()
+    box.behaviours.set(A, () => gate.promise.then(() => ({ status: 200 })))
+    const large = (index: number) => message(`${index}@c.us`, String(index), 'x'.repeat(200_000))
+    await box.receive(...Array.from({ length: 24 }, (_, index) => large(index)))
+    await until(() => box.received.length >= 1)
+    gate.resolve()
+    await box.dispatcher.idle()
+    expect(new Set(box.received.map(({ json }) => json.data.id)).size).toBe(24)
+    expect(box.received.length).toBe(24)
+  })
+
+  it('is not sent by a gateway whose database has failed, until it has rested', async () => {
+    const box = await open()
+    await box.addWebhook(A)
+    const gates: (() => void)[] = []
+    box.behaviours.set(A, () => new Promise(resolve => gates.push(() => resolve({ status: 200 }))))
+    await box.receive(...Array.from({ length: 32 }, (_, index) => message(`${index}@c.us`, String(index))))
+    await until(() => gates.length === 16)
+    await box.writer.commit([
+      {
+        sql: "CREATE TRIGGER full BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(FAIL, 'disk'); END",
+        args: [],
+      },
+    ])
+    for (const open of gates.splice(0, 8)) open()
+    await until(() => box.errors.length > 0)
+    const before = box.received.length
+    for (const open of gates.splice(0)) open()
+    await box.dispatcher.idle()
+    expect(box.received.length).toBe(before)
+    await box.writer.commit([{ sql: 'DROP TRIGGER full', args: [] }])
+    box.behaviours.clear()
+    await box.pass(5_000)
+    expect((await box.deliveries()).every(row => row.status === 'delivered')).toBe(true)
+  })
+})
+
+describe('a session that another engine runs', () => {
+  it('has its deliveries left to that engine, until it is no more', async () => {
+    let isElsewhere = true
+    const box = await open({ deps: { isElsewhere: async () => isElsewhere } })
+    await box.addWebhook(A)
+    await box.receive(message('1@c.us', '1'), message('2@c.us', '2'))
+    await box.dispatcher.idle()
+    expect(box.received).toEqual([])
+    isElsewhere = false
+    box.clock.advance(ELSEWHERE_MS)
+    await box.dispatcher.idle()
+    expect(box.received).toHaveLength(2)
   })
 })
 

@@ -7,12 +7,12 @@ import { MAX_INLINE_MEDIA_BYTES, MAX_PAYLOAD_BYTES } from '../../src/webhooks/en
 import type { Clock } from '../clock.ts'
 import type { Sealer } from '../store/sealer.ts'
 import { createAttempt, type DeliveryHooks, type OutboxFault } from './attempt.ts'
-import { createCarryOut, type Settled } from './carry-out.ts'
 import { createDispatcher, type Dispatcher, type DispatcherLimits } from './dispatcher.ts'
 import { createEndpoints, type Endpoint } from './endpoint.ts'
 import { createEventLog, type EventLog } from './event-log.ts'
 import { createReplay } from './replay.ts'
 import { createSend, type Post } from './send.ts'
+import { createSettlements, type Settled } from './settlements.ts'
 import { createTestDelivery } from './test-delivery.ts'
 import { createWebhookRegistry } from './webhook-registry.ts'
 
@@ -25,6 +25,8 @@ export interface Outbox extends EventLog, AsyncDisposable {
   handlers: Pick<EngineHandlers, WebhookMethod>
   /** Reads the webhooks and takes up what was left. To be awaited before the first event is recorded. */
   start(): Promise<void>
+  /** Reads the webhooks anew, where another engine may have changed them. */
+  reload(): Promise<void>
   dispatcher: Dispatcher
 }
 
@@ -46,6 +48,8 @@ export interface OutboxDeps {
   /** For faults of our own; what an endpoint does wrong is in the row of its delivery. */
   onError(error: unknown): void
   fault?: (name: OutboxFault) => void
+  /** Whether another engine on this database runs the session now; absent where there can be none. */
+  isElsewhere?: ((sessionId: string) => Promise<boolean>) | undefined
   limits?: DispatcherLimits
   /** OpenWA's `WEBHOOK_MAX_PAYLOAD_BYTES` and `WEBHOOK_MEDIA_INLINE_MAX_BYTES`. */
   maxPayloadBytes?: number
@@ -74,8 +78,8 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     fault,
     maxPayloadBytes: deps.maxPayloadBytes ?? MAX_PAYLOAD_BYTES,
   })
-  const carryOut = createCarryOut({ ...deps, attempt, fault, disable, onSettled })
-  const dispatcher = createDispatcher({ ...deps, endpoints, carryOut })
+  const { note } = createSettlements({ ...deps, now, disable, onSettled, onChance: () => dispatcher.wake() })
+  const dispatcher = createDispatcher({ ...deps, endpoints, attempt, note })
   const told = new Set<Promise<unknown>>()
   let stopListening = () => {}
 
@@ -93,30 +97,31 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     ]
   }
 
-  async function onSettled({ delivery, outcome, settlement }: Settled, endpoint: Endpoint): Promise<void> {
-    if (settlement.disable) await registry.refresh(endpoint.row.id)
+  /** Gives nothing where there is nothing to wait for, as nearly always. */
+  function onSettled({ delivery, endpoint, outcome, settlement }: Settled): undefined | Promise<void> {
     const { status } = settlement.patch
     replay.onTried(delivery.id, status === 'delivered')
+    const refreshed = settlement.disable ? registry.refresh(endpoint.row.id) : undefined
     const { sessionId, event, webhookId, id: deliveryId } = delivery
     const named = { sessionId, event, webhookId, deliveryId, attempt: delivery.attempts + 1 }
     if (status === 'delivered' && outcome?.kind === 'answered') {
       const { status: statusCode, durationMs: responseTime } = outcome.answer
-      await tell('webhook:delivered', { ...named, statusCode: statusCode ?? 0, responseTime })
-      await tell('webhook:after', { sessionId, event, webhookId, success: true })
+      tell('webhook:delivered', { ...named, statusCode: statusCode ?? 0, responseTime })
+      tell('webhook:after', { sessionId, event, webhookId, success: true })
     }
     if (status === 'dead')
-      await tell('webhook:error', { ...named, error: settlement.patch.lastError ?? 'The delivery failed' })
+      tell('webhook:error', { ...named, error: settlement.patch.lastError ?? 'The delivery failed' })
+    // A plugin that is slow to hear the news holds up nothing, until it is behind by too many.
+    return told.size > MAX_TOLD ? Promise.race(told).then(() => refreshed) : refreshed
   }
 
-  /** A plugin that is slow to hear the news holds up nothing, until it is behind by too many. */
-  async function tell<N extends HookName>(event: N, data: HookPayload<N> & { sessionId: string }) {
+  function tell<N extends HookName>(event: N, data: HookPayload<N> & { sessionId: string }) {
     if (hooks.order(event).length === 0) return
-    const hearing = hooks
+    const hearing: Promise<unknown> = hooks
       .run(event, data, { sessionId: data.sessionId, source: 'WebhookProcessor' })
       .catch(deps.onError)
       .finally(() => told.delete(hearing))
     told.add(hearing)
-    if (told.size > MAX_TOLD) await Promise.race(told)
   }
 
   return {
@@ -132,6 +137,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         return await test(endpoint)
       },
     },
+    reload: registry.load,
     async start() {
       await registry.load()
       stopListening = deps.onEvents(() => dispatcher.wake())

@@ -4,11 +4,11 @@ import type { Db, Writer } from '../../src/db/db.ts'
 import {
   countDeliveries,
   type DeliveryFilter,
-  insertDelivery,
   isReplayable,
   listDeliveries,
   markReplayed,
 } from '../../src/db/deliveries.ts'
+import { insertDelivery } from '../../src/db/delivery-queue.ts'
 import { findWebhook } from '../../src/db/webhooks.ts'
 import type { Clock } from '../clock.ts'
 

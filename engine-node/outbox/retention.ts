@@ -49,7 +49,7 @@ export function createRetention(deps: {
         through = seq
       }
       if (through === cursor) return
-      await writer.commit(pruneEvents(db, through))
+      await writer.commit(pruneEvents(db, through, cursor))
       cursor = through
     }
   }

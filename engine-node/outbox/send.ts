@@ -11,8 +11,10 @@ import type { Clock } from '../clock.ts'
 import type { Endpoint } from './endpoint.ts'
 
 export interface PostRequest {
+  /** Whose connections these are: they are shared with no other webhook. */
+  webhookId: string
   url: string
-  headers: Readonly<Record<string, string>>
+  headers: Record<string, string>
   body: Uint8Array<ArrayBuffer>
   timeoutMs: number
   /** What comes beyond is not read. */
@@ -48,19 +50,26 @@ export function createSend(deps: { post: Post; clock: Clock }): (request: SendRe
   async function request(given: SendRequest, startedAt: number): Promise<Answer> {
     const { endpoint, envelope, body, eventId, attempts, url } = given
     const timestamp = Math.floor(startedAt / 1_000)
-    const headers = {
-      ...headersOf(envelope, { eventId, attempts, timestamp, custom: endpoint.headers }),
-      ...(await endpoint.signer.sign(eventId, timestamp, body)),
-    }
+    const headers = Object.assign(
+      headersOf(envelope, { eventId, attempts, timestamp, custom: endpoint.headers }),
+      await endpoint.signer.sign(eventId, timestamp, body),
+    )
     const answer = await beforeDeadline(
-      post({ url, headers, body, timeoutMs: DELIVERY_DEADLINE_MS, maxBytes: MAX_RESPONSE_BYTES }),
+      post({
+        webhookId: endpoint.row.id,
+        url,
+        headers,
+        body,
+        timeoutMs: DELIVERY_DEADLINE_MS,
+        maxBytes: MAX_RESPONSE_BYTES,
+      }),
     )
     const now = clock.now()
     return {
       ...judgeStatus(answer.status, answer.headers['retry-after'], now),
       status: answer.status,
       error: answer.status >= 200 && answer.status <= 299 ? null : `The endpoint answered ${answer.status}`,
-      body: new TextDecoder().decode(answer.body.subarray(0, MAX_RESPONSE_BYTES)),
+      body: textOf(answer.body),
       durationMs: now - startedAt,
     }
   }
@@ -84,6 +93,10 @@ export function createSend(deps: { post: Post; clock: Clock }): (request: SendRe
     }
   }
 }
+
+const decoder = new TextDecoder()
+const textOf = (body: Uint8Array) =>
+  body.length === 0 ? '' : decoder.decode(body.subarray(0, MAX_RESPONSE_BYTES))
 
 /** The time for one try is over. It stays inside this file. */
 class Deadline extends Error {}

@@ -1,5 +1,5 @@
 // What becomes of a delivery after a try: delivered, tried again, given up, cancelled. Pure: an outcome in, a plan out.
-import type { DeliveryPatch, QueuedDelivery } from '../../src/db/deliveries.ts'
+import type { DeliveryPatch, OpenDelivery } from '../../src/db/delivery-queue.ts'
 import type { WebhookRow } from '../../src/db/webhooks.ts'
 import { DISABLE_AFTER_MS, retryDelay } from '../../src/webhooks/schedule.ts'
 import type { Outcome } from './attempt.ts'
@@ -20,7 +20,7 @@ const MAX_KEPT_OF_SUCCESS = 1_024
 
 /** `chance` is in [0, 1). `outcome` is null when the try broke off by a fault of our own. */
 export function settle(
-  delivery: Pick<QueuedDelivery, 'attempts' | 'rewritten'>,
+  delivery: Pick<OpenDelivery, 'attempts' | 'rewritten'>,
   webhook: Pick<WebhookRow, 'retryCount' | 'failingSince' | 'url'>,
   outcome: Outcome | null,
   at: { now: number; chance: number },

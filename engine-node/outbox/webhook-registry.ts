@@ -4,7 +4,7 @@ import type { EngineHandlers } from '../../src/contract/engine.ts'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { Webhook } from '../../src/contract/webhook.ts'
 import type { Db, Writer } from '../../src/db/db.ts'
-import { reorderDeliveries } from '../../src/db/deliveries.ts'
+import { reorderDeliveries } from '../../src/db/delivery-queue.ts'
 import { findSession } from '../../src/db/sessions.ts'
 import {
   allWebhooks,

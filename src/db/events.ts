@@ -1,10 +1,16 @@
 // The event log in the database: appending, paging by cursor, and cutting off what is old.
-import { and, asc, eq, gt, inArray, lte, notInArray, sql, sum } from 'drizzle-orm'
+import { and, asc, eq, getTableColumns, gt, inArray, lte, notInArray, sql, sum } from 'drizzle-orm'
 import { type Db, type Statement, statement } from './db.ts'
 import { events, meta } from './schema.ts'
 import type { SessionScope } from './sessions.ts'
 
 export type EventRow = typeof events.$inferSelect
+
+/** A time beyond every date, as older versions stored it for a stranger, would make the driver refuse the whole page. */
+const readable = {
+  ...getTableColumns(events),
+  occurredAt: sql<number>`min(max(${events.occurredAt}, 0), 8640000000000000)`.as('at'),
+}
 
 /** What a row weighs besides its data: ids, times and its place in the indexes. */
 const ROW_BYTES = 300
@@ -21,7 +27,8 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE `
 
 /**
  * What must be so for an event to be recorded, asked inside the transaction: a redelivered message and a late receipt change
- * nothing, so nothing has happened. `changed`: the statement before this one has changed a row.
+ * nothing, so nothing has happened. `changed`: the statement before this one has changed a row. `always`: whatever came before;
+ * of a session that is deleted meanwhile nothing is recorded, as a refused statement would take the connections of all others.
  */
 export type Condition = 'always' | 'changed' | { messageStored: string }
 
@@ -43,7 +50,7 @@ export interface NewEvent {
 export function insertEvent(row: NewEvent, condition: Condition = 'always'): Statement {
   const { id, event, sessionId, chatId, data, occurredAt, createdAt } = row
   const args = [id, event, sessionId, chatId, data, data.length + ROW_BYTES, occurredAt, createdAt]
-  if (condition === 'always') return { sql: `${INSERT}true`, args }
+  if (condition === 'always') return { sql: `${INSERT}EXISTS (SELECT 1 FROM sessions WHERE id = ?3)`, args }
   if (condition === 'changed') return { sql: `${INSERT}changes() > 0`, args }
   return {
     sql: `${INSERT}EXISTS (SELECT 1 FROM messages WHERE id = ?9)`,
@@ -86,7 +93,7 @@ export async function readEvents(
   while (found.length < page.limit && at < page.newest) {
     const end = Math.min(at + SCAN, page.newest)
     const rows = await db
-      .select()
+      .select(readable)
       .from(events)
       .where(
         and(
@@ -107,7 +114,7 @@ export async function readEvents(
 }
 
 export async function findEvent(db: Db, id: string): Promise<EventRow | null> {
-  const [row] = await db.select().from(events).where(eq(events.id, id)).limit(1)
+  const [row] = await db.select(readable).from(events).where(eq(events.id, id)).limit(1)
   return row ?? null
 }
 
@@ -132,17 +139,18 @@ export async function oldestEvents(
 }
 
 /**
- * Forgets the log up to `through`, with the deliveries that have come to an end. What still waits for a webhook stays until it
- * is delivered or given up; dead letters stay without their data.
+ * Forgets the log up to `through`, with the deliveries that have come to an end. What still waits for a
+ * webhook stays until it is delivered or given up; dead letters stay without their data. What had to stay up to `after` is not
+ * looked at again.
  */
-export function pruneEvents(db: Db, through: number): Statement[] {
+export function pruneEvents(db: Db, through: number, after = 0): Statement[] {
   return [
     {
       sql: `DELETE FROM deliveries WHERE status IN ('delivered', 'cancelled', 'replayed')
-        AND event_id IN (SELECT id FROM events WHERE seq <= ? AND NOT ${OPEN})`,
-      args: [through],
+        AND event_id IN (SELECT id FROM events WHERE seq > ? AND seq <= ? AND NOT ${OPEN})`,
+      args: [after, through],
     },
-    { sql: `DELETE FROM events WHERE seq <= ? AND NOT ${OPEN}`, args: [through] },
+    { sql: `DELETE FROM events WHERE seq > ? AND seq <= ? AND NOT ${OPEN}`, args: [after, through] },
     statement(
       db
         .insert(meta)

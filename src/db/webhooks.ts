@@ -58,6 +58,17 @@ export async function findWebhook(db: Db, id: string): Promise<WebhookRow | null
   return row ?? null
 }
 
+/** `findWebhook` for who asks again and again: to make the query takes several times as long as to run it. */
+export function prepareFindWebhook(db: Db): (id: string) => Promise<WebhookRow | null> {
+  const query = db
+    .select()
+    .from(webhooks)
+    .where(eq(webhooks.id, sql.placeholder('id')))
+    .limit(1)
+    .prepare()
+  return async id => (await query.all({ id }))[0] ?? null
+}
+
 /** Every row, oldest first: what the engine keeps in memory. */
 export async function allWebhooks(db: Db): Promise<WebhookRow[]> {
   return await db.select().from(webhooks).orderBy(asc(webhooks.createdAt), asc(webhooks.id))
@@ -80,19 +91,21 @@ export function deleteWebhook(db: Db, id: string): Statement {
   return statement(db.delete(webhooks).where(eq(webhooks.id, id)))
 }
 
-/** Notes a success. */
-export function markAnswering(id: string, now: number): Statement {
+/** Notes a success of each. */
+export function markAnswering(ids: readonly string[], now: number): Statement {
   return {
-    sql: 'UPDATE webhooks SET failing_since = NULL, last_triggered_at = ? WHERE id = ?',
-    args: [now, id],
+    sql: `UPDATE webhooks SET failing_since = NULL, last_triggered_at = ?1
+      WHERE id IN (SELECT value FROM json_each(?2))`,
+    args: [now, JSON.stringify(ids)],
   }
 }
 
-/** Notes a failure: the first of a row of them is the one that is kept. */
-export function markFailing(id: string, now: number): Statement {
+/** Notes a failure of each: the first of a row of them is the one that is kept. */
+export function markFailing(ids: readonly string[], now: number): Statement {
   return {
-    sql: 'UPDATE webhooks SET failing_since = coalesce(failing_since, ?), last_triggered_at = ? WHERE id = ?',
-    args: [now, now, id],
+    sql: `UPDATE webhooks SET failing_since = coalesce(failing_since, ?1), last_triggered_at = ?1
+      WHERE id IN (SELECT value FROM json_each(?2))`,
+    args: [now, JSON.stringify(ids)],
   }
 }
 

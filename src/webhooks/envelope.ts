@@ -45,9 +45,10 @@ export function headersOf(
   envelope: Pick<Envelope, 'event' | 'idempotencyKey' | 'deliveryId'>,
   facts: { eventId: string; attempts: number; timestamp: number; custom: Readonly<Record<string, string>> },
 ): Record<string, string> {
-  const custom = Object.entries(facts.custom).filter(([name]) => !ownHeaders.test(name.toLowerCase()))
-  return {
-    ...Object.fromEntries(custom),
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(facts.custom))
+    if (!ownHeaders.test(name.toLowerCase())) headers[name] = value
+  return Object.assign(headers, {
     'Content-Type': 'application/json',
     'User-Agent': 'OpenWA-Webhook/1.0.0',
     'X-OpenWA-Event': envelope.event,
@@ -56,7 +57,7 @@ export function headersOf(
     'X-OpenWA-Retry-Count': String(facts.attempts),
     'webhook-id': facts.eventId,
     'webhook-timestamp': String(facts.timestamp),
-  }
+  })
 }
 
 /** Ids come from WhatsApp: what a header may not hold must not keep the event from being sent. */

@@ -33,6 +33,7 @@ const real = createClock()
 const start = real.now()
 const clock = {
   now: () => start + (real.now() - start) * SPEED,
+  elapsed: () => real.elapsed() * SPEED,
   after: (ms: number, run: () => void) => real.after(ms / SPEED, run),
 }
 const database = await openDatabase({ url: `file:${join(plan.folder, 'wharf.db')}` })

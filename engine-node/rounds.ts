@@ -1,0 +1,101 @@
+// The day of a worker: it looks for work when it is woken or when something falls due, one look at a time, and rests after a
+// failure. What there is to do, and how much of it at once, is its owner's business.
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Clock } from './clock.ts'
+
+export interface Rounds extends AsyncDisposable {
+  /** Looks for work in the next turn of the event loop, once for all who call in this one; called during a look, once more. */
+  wake(): void
+  /** Takes care of work that a look has begun. What it rejects with counts as a failed look, which is noted before `ended` is called. */
+  start(work: Promise<void>, ended: () => void): void
+  /** False during a rest, and once disposing has begun: then nothing more is to be begun. */
+  readonly mayBegin: boolean
+  /** Resolves when no look and no work is under way. */
+  idle(): Promise<void>
+}
+
+/** How long it rests after the database has failed it: trying at once would do again and again what cannot be noted. */
+export const FAILURE_PAUSE_MS = 5_000
+
+export function createRounds(deps: {
+  clock: Clock
+  /** Begins what can be begun; gives when to look again, infinite where something else will wake. */
+  look(): Promise<number>
+  onError(error: unknown): void
+  /** How long disposing waits for work under way. */
+  drainMs?: number
+}): Rounds {
+  const { clock, drainMs = 5_000 } = deps
+  const underWay = new Set<Promise<void>>()
+  let looking: Promise<void> | null = null
+  let again = false
+  let restsUntil = 0
+  let cancelTimer = () => {}
+  let isOver = false
+
+  function wake() {
+    if (isOver) return
+    again = true
+    looking ??= looks().finally(() => {
+      looking = null
+      // Woken between the last look and here: nobody else would look again.
+      if (again) wake()
+    })
+  }
+
+  async function looks() {
+    while (again && !isOver) {
+      await nextTurn()
+      again = false
+      try {
+        wakeAt(isResting() ? restsUntil : await deps.look())
+      } catch (error) {
+        rest(error)
+      }
+    }
+  }
+
+  const isResting = () => clock.now() < restsUntil
+
+  function rest(error: unknown) {
+    deps.onError(error)
+    restsUntil = clock.now() + FAILURE_PAUSE_MS
+    wakeAt(restsUntil)
+  }
+
+  function wakeAt(time: number) {
+    cancelTimer()
+    cancelTimer = () => {}
+    if (isOver || !Number.isFinite(time)) return
+    cancelTimer = clock.after(Math.max(0, time - clock.now()), wake)
+  }
+
+  return {
+    wake,
+    start(work, ended) {
+      const done: Promise<void> = work.catch(rest).finally(() => {
+        underWay.delete(done)
+        ended()
+      })
+      underWay.add(done)
+    },
+    get mayBegin() {
+      return !isOver && !isResting()
+    },
+    async idle() {
+      while (looking !== null || underWay.size > 0) await Promise.all([looking, ...underWay])
+    },
+    async [Symbol.asyncDispose]() {
+      isOver = true
+      cancelTimer()
+      await looking
+      await new Promise<void>(resolve => {
+        const cancel = clock.after(drainMs, resolve)
+        Promise.all(underWay).then(() => {
+          cancel()
+          resolve()
+        })
+      })
+    },
+  }
+}

@@ -1,0 +1,238 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createClient } from '@libsql/client'
+import { sql } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/libsql'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type OpenDatabase, openDatabase } from '../../engine-node/store/database.ts'
+import type { Db, SqlValue, Statement } from './db.ts'
+import { listDeliveries, pruneDeadLetters } from './deliveries.ts'
+import {
+  type AnsweredPatch,
+  dueDeliveries,
+  dueWebhooks,
+  endDeliveries,
+  insertDelivery,
+  nextDueAt,
+  promoteLanes,
+  reorderDeliveries,
+  updateDeliveries,
+} from './delivery-queue.ts'
+import { insertEvent, pruneEvents } from './events.ts'
+import * as schema from './schema.ts'
+import { insertSession } from './sessions.ts'
+import { insertWebhook, markAnswering, markFailing, prepareFindWebhook } from './webhooks.ts'
+
+const SESSION = 's'
+let folder: string
+let database: OpenDatabase
+let db: Db
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'wharf-queue-'))
+  database = await openDatabase({ url: `file:${join(folder, 'wharf.db')}` })
+  db = database.db
+  await database.target.batch([
+    insertSession(db, { id: SESSION, name: 'test', status: 'ready', createdAt: 0, updatedAt: 0 }),
+    ...['a', 'b'].map(id =>
+      insertWebhook(db, {
+        id,
+        sessionId: SESSION,
+        url: `https://${id}.example/`,
+        events: ['*'],
+        secretsSealed: new Uint8Array(),
+        headerNames: [],
+        createdAt: 0,
+        updatedAt: 0,
+      }),
+    ),
+  ])
+})
+
+afterEach(async () => {
+  await database[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+let made = 0
+/** An event of a chat, with a delivery to the webhook; gives its position. */
+async function queue(webhookId: string, chatId: string, now = 0): Promise<number> {
+  made += 1
+  const eventId = `evt_${made}`
+  const event = { id: eventId, event: 'message.received', sessionId: SESSION, chatId, data: `{"n":${made}}` }
+  await database.target.batch([
+    insertEvent({ ...event, occurredAt: now, createdAt: now }),
+    insertDelivery({
+      id: `dlv_${made}`,
+      webhookId,
+      eventId,
+      idempotencyKey: `key_${made}`,
+      now,
+      replayOf: null,
+    }),
+  ])
+  const [row] = await db.all<{ position: number }>(sql`SELECT max(position) AS position FROM deliveries`)
+  return row?.position ?? 0
+}
+
+const statuses = async () =>
+  (await listDeliveries(db, { scope: null }, { limit: 100, offset: 0, oldestFirst: true })).map(
+    row => row.status,
+  )
+
+const answered = (change: Partial<AnsweredPatch> = {}): AnsweredPatch => ({
+  attempts: 1,
+  url: 'https://a.example/',
+  lastAttemptAt: 5,
+  lastStatus: 200,
+  lastResult: '2xx',
+  lastError: null,
+  responseMs: 3,
+  responseBody: 'ok',
+  rewritten: null,
+  ...change,
+})
+
+const due = (webhookId: string, page: Partial<Parameters<typeof dueDeliveries>[2]> = {}) =>
+  dueDeliveries(db, webhookId, { now: 100, limit: 10, except: [], ...page }).then(rows =>
+    rows.map(({ position }) => position),
+  )
+
+describe('the queue of deliveries', () => {
+  it('has one of each lane due, and gives it with what its event holds', async () => {
+    const [first, , other] = [await queue('a', 'x'), await queue('a', 'x'), await queue('a', 'y')]
+    const elsewhere = await queue('b', 'x')
+    expect(await statuses()).toEqual(['due', 'waiting', 'due', 'due'])
+    expect(await dueWebhooks(db)).toEqual([
+      { webhookId: 'a', nextAt: 0 },
+      { webhookId: 'b', nextAt: 0 },
+    ])
+    expect(await due('a')).toEqual([first, other])
+    expect(await dueDeliveries(db, 'b', { now: 0, limit: 1, except: [] })).toEqual([
+      {
+        position: elsewhere,
+        id: `dlv_${made}`,
+        webhookId: 'b',
+        sessionId: SESSION,
+        eventId: `evt_${made}`,
+        event: 'message.received',
+        lane: 'x',
+        idempotencyKey: `key_${made}`,
+        attempts: 0,
+        nextAt: 0,
+        rewritten: null,
+        data: `{"n":${made}}`,
+      },
+    ])
+  })
+
+  it('gives the oldest or the newest of what is due, without what is under way', async () => {
+    const positions: number[] = []
+    for (let chat = 0; chat < 4; chat += 1) positions.push(await queue('a', String(chat), chat * 10))
+    expect(await due('a', { limit: 2 })).toEqual(positions.slice(0, 2))
+    expect(await due('a', { limit: 2, except: positions.slice(0, 2) })).toEqual(positions.slice(2))
+    expect(await due('a', { limit: 2, newest: true })).toEqual([positions[3], positions[2]])
+    expect(await due('a', { now: 15 })).toEqual(positions.slice(0, 2))
+    expect([await nextDueAt(db, 'a', 15), await nextDueAt(db, 'a', 30)]).toEqual([20, null])
+  })
+
+  it('notes many answers at once, and lets the next of each lane go', async () => {
+    const [one, two, three] = [await queue('a', 'x'), await queue('a', 'y'), await queue('a', 'z')]
+    await queue('a', 'x')
+    await queue('a', 'y')
+    await queue('b', 'x')
+    const changes = await database.target.batch([
+      ...updateDeliveries(db, [
+        {
+          position: one,
+          patch: answered({ status: 'delivered', settledAt: 5, responseBody: 'a\u0000"\u{1f98a}' }),
+        },
+        {
+          position: two,
+          patch: answered({ nextAt: 50, lastStatus: 500, lastResult: '5xx', lastError: 'no' }),
+        },
+        { position: three, patch: { status: 'cancelled', lastError: 'not wanted', settledAt: 5 } },
+      ]),
+      promoteLanes([one, three]),
+    ])
+    expect(changes).toEqual([1, 2, 1])
+    expect(await statuses()).toEqual(['delivered', 'due', 'cancelled', 'due', 'waiting', 'due'])
+    const rows = await listDeliveries(db, { scope: null }, { limit: 3, offset: 0, oldestFirst: true })
+    expect(rows[0]).toMatchObject({
+      attempts: 1,
+      settledAt: 5,
+      lastStatus: 200,
+      responseBody: 'a\ufffd"\u{1f98a}',
+    })
+    expect(rows[1]).toMatchObject({ attempts: 1, nextAt: 50, settledAt: null, lastError: 'no' })
+    expect(rows[2]).toMatchObject({ attempts: 0, lastError: 'not wanted', url: 'https://a.example/' })
+  })
+
+  it('changes nothing of what has been settled otherwise, and keeps what waits in its lane', async () => {
+    const [one, two] = [await queue('a', 'x'), await queue('a', 'x')]
+    await database.target.batch(endDeliveries('b', { status: 'dead', why: 'gone', now: 1, limit: 10 }))
+    await database.target.batch([
+      { sql: `UPDATE deliveries SET status = 'cancelled' WHERE position = ?`, args: [one] },
+      ...updateDeliveries(db, [
+        { position: one, patch: answered({ status: 'delivered', settledAt: 5 }) },
+        { position: two, patch: answered({ nextAt: 9 }) },
+      ]),
+    ])
+    expect(await statuses()).toEqual(['cancelled', 'waiting'])
+  })
+
+  it('is put in order and out of it', async () => {
+    for (const chat of ['x', 'x', 'y', 'x']) await queue('a', chat)
+    await database.target.batch([reorderDeliveries('a', false)])
+    expect(await statuses()).toEqual(['due', 'due', 'due', 'due'])
+    await database.target.batch([reorderDeliveries('a', true)])
+    expect(await statuses()).toEqual(['due', 'waiting', 'due', 'waiting'])
+  })
+})
+
+describe('every statement of the queue', () => {
+  const page = { now: 1, limit: 10, except: [1, 2] }
+  const end = { status: 'dead' as const, why: '', now: 1, limit: 10 }
+  const scope = { scope: null }
+  const newest = { limit: 10, offset: 0 }
+  const reads: Record<string, (at: Db) => Promise<unknown>> = {
+    'finds the webhooks': dueWebhooks,
+    'reads the oldest': at => dueDeliveries(at, 'a', page),
+    'reads the newest': at => dueDeliveries(at, 'a', { ...page, newest: true }),
+    'asks for the next hour': at => nextDueAt(at, 'a', 1),
+    'looks at an endpoint': at => prepareFindWebhook(at)('a'),
+    'lists the dead': at => listDeliveries(at, { ...scope, status: ['dead'] }, newest),
+    lists: at => listDeliveries(at, scope, newest),
+  }
+  const writes: Record<string, () => Statement[]> = {
+    'fills it': () => [
+      insertDelivery({ id: '', webhookId: '', eventId: '', idempotencyKey: '', now: 1, replayOf: null }),
+    ],
+    'notes answers': () => updateDeliveries(db, [{ position: 1, patch: answered() }]),
+    'notes the rest': () => updateDeliveries(db, [{ position: 1, patch: { status: 'cancelled' } }]),
+    'lets the next go': () => [promoteLanes([1, 2])],
+    'ends what waits': () => endDeliveries('a', end),
+    'puts it in order': () => [reorderDeliveries('a', false), reorderDeliveries('a', true)],
+    'notes how webhooks do': () => [markAnswering(['a'], 1), markFailing(['a'], 1)],
+    'cuts off the old': () => [pruneDeadLetters(1), ...pruneEvents(db, 500)],
+  }
+
+  it.each([...Object.keys(reads), ...Object.keys(writes)])('that %s goes by index', async name => {
+    const client = createClient({ url: `file:${join(folder, 'wharf.db')}` })
+    const made: Statement[] = writes[name]?.() ?? []
+    const logQuery = (text: string, params: unknown[]) => made.push({ sql: text, args: params as SqlValue[] })
+    // The driver's result type is the one thing that Db leaves open.
+    await reads[name]?.(drizzle(client, { schema, logger: { logQuery } }) as unknown as Db)
+    expect(made.length).toBeGreaterThan(0)
+    for (const { sql: text, args } of made) {
+      const { rows } = await client.execute({ sql: `EXPLAIN QUERY PLAN ${text}`, args })
+      const plan = rows.map(row => String(row.detail))
+      // The table itself is read whole in the order of a list alone; lists that a statement brings or makes may be.
+      const wholes = plan.filter(step => /^SCAN (deliveries|events|webhooks|meta|d|e|s)$/.test(step))
+      expect(wholes, text).toEqual(name === 'lists' ? ['SCAN deliveries'] : [])
+      if (name !== 'puts it in order') expect(plan.join(), text).not.toContain('TEMP B-TREE')
+    }
+    client.close()
+  })
+})
