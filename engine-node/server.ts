@@ -1,6 +1,6 @@
 // What listens on Node: the API, and the engine's end of its port for an API that runs elsewhere.
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
@@ -14,6 +14,8 @@ import {
 } from '../src/contract/engine.ts'
 import { GatewayError } from '../src/contract/errors.ts'
 import { CALL_PATH, MAX_CALL_BYTES, toFailure } from '../src/engine-client/wire.ts'
+import { type Clock, createClock } from './clock.ts'
+import { createHandshakes } from './handshakes.ts'
 import type { Logger } from './log.ts'
 import { createSocketServer } from './web-socket.ts'
 
@@ -28,16 +30,47 @@ type Fetch = (request: Request, env?: unknown) => Response | Promise<Response>
 const REQUEST_TIMEOUT_MS = 60_000
 const HEADERS_TIMEOUT_MS = 10_000
 
+/**
+ * Connections to one port at a time; more are closed as they come. Each holds a descriptor and some buffers, and those that the
+ * WhatsApp sockets and the database need must not run out. Streams of events and WebSockets count for as long as they are open.
+ */
+const MAX_CONNECTIONS = 4_096
+
 /** Time for answers that are on their way when the server closes. */
 const GRACE_MS = 5_000
 
-async function listen(fetch: Fetch, host: string, port: number): Promise<Listening> {
-  const sockets = createSocketServer()
+interface Where {
+  host: string
+  port: number
+  maxConnections?: number
+  clock?: Pick<Clock, 'after'>
+}
+
+async function listen(
+  fetch: Fetch,
+  { host, port, maxConnections = MAX_CONNECTIONS, clock = createClock() }: Where,
+): Promise<Listening> {
+  const handshakes = createHandshakes(clock)
+  const sockets = createSocketServer({ onConnection: handshakes.end })
+
+  /** Any other upgrade is an ordinary request: handed over, its socket would be nobody's. */
+  function takeUpgrade({ headers, socket }: IncomingMessage): boolean {
+    if (headers.upgrade?.toLowerCase() !== 'websocket') return false
+    // Here, since the adapter refuses handshakes only where nobody else listens for upgrades.
+    handshakes.begin(socket)
+    return true
+  }
+
   const server = createAdaptorServer({
     fetch,
     websocket: { server: sockets.server },
-    serverOptions: { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS },
+    serverOptions: {
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      shouldUpgradeCallback: takeUpgrade,
+    },
   }) as Server
+  server.maxConnections = maxConnections
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, () => {
@@ -50,13 +83,14 @@ async function listen(fetch: Fetch, host: string, port: number): Promise<Listeni
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>(resolve => server.close(() => resolve()))
       sockets.close()
-      const impatient = setTimeout(() => {
+      const cancel = clock.after(GRACE_MS, () => {
         server.closeAllConnections()
         // The server does not count these among its own.
         sockets[Symbol.dispose]()
-      }, GRACE_MS)
+        handshakes[Symbol.dispose]()
+      })
       await closed
-      clearTimeout(impatient)
+      cancel()
     },
   }
 }
@@ -67,18 +101,14 @@ export function peerAddress(c: Context): string | undefined {
 }
 
 /** Opens the API. Disposing refuses new connections and lets the answers that are on their way finish. */
-export function serveApi(options: { app: { fetch: Fetch }; host: string; port: number }): Promise<Listening> {
-  return listen((request, env) => options.app.fetch(request, env), options.host, options.port)
+export function serveApi(options: Where & { app: { fetch: Fetch } }): Promise<Listening> {
+  return listen((request, env) => options.app.fetch(request, env), options)
 }
 
 /** Opens the engine to an API elsewhere: one POST per call, with the token that both sides share. */
-export function serveEngine(options: {
-  handlers: EngineHandlers
-  token: string
-  host: string
-  port: number
-  log: Pick<Logger, 'error'>
-}): Promise<Listening> {
+export function serveEngine(
+  options: Where & { handlers: EngineHandlers; token: string; log: Pick<Logger, 'error'> },
+): Promise<Listening> {
   const digest = (text: string) => createHash('sha256').update(text).digest()
   const expected = digest(`Bearer ${options.token}`)
   const isOurs = (authorization: string | null) =>
@@ -98,19 +128,15 @@ export function serveEngine(options: {
     return await handler(params.output)
   }
 
-  return listen(
-    async request => {
-      try {
-        return Response.json({ result: await perform(request) })
-      } catch (thrown) {
-        const { status, body } = toFailure(thrown)
-        if (body.error.code === 'internal') options.log.error({ err: thrown }, 'a call of the engine failed')
-        return Response.json(body, { status })
-      }
-    },
-    options.host,
-    options.port,
-  )
+  return listen(async request => {
+    try {
+      return Response.json({ result: await perform(request) })
+    } catch (thrown) {
+      const { status, body } = toFailure(thrown)
+      if (body.error.code === 'internal') options.log.error({ err: thrown }, 'a call of the engine failed')
+      return Response.json(body, { status })
+    }
+  }, options)
 }
 
 const isEngineMethod = (name: string): name is EngineMethod => Object.hasOwn(engineMethods, name)

@@ -1,5 +1,6 @@
 // WebSockets on Node: the server that shakes hands, and the upgrade of a request.
-import { upgradeWebSocket, type WebSocketServerLike } from '@hono/node-server'
+import type { Socket } from 'node:net'
+import { type HttpBindings, upgradeWebSocket, type WebSocketServerLike } from '@hono/node-server'
 import type { WebSocket } from 'ws'
 import { WebSocketServer } from 'ws'
 import type { Upgrade } from '../src/api/socket.ts'
@@ -13,13 +14,14 @@ export interface SocketServer extends Disposable {
   close(): void
 }
 
-/** One per HTTP server. Disposing cuts off who is still there. */
-export function createSocketServer(): SocketServer {
+/** One per HTTP server. `onConnection` hears of each handshake that is done. Disposing cuts off who is still there. */
+export function createSocketServer({ onConnection }: { onConnection(socket: Socket): void }): SocketServer {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_MESSAGE_BYTES,
     perMessageDeflate: false,
   })
+  server.on('connection', (_client, request) => onConnection(request.socket))
   return {
     // The two types differ only in whether an option may be undefined.
     server: server as WebSocketServerLike,
@@ -33,8 +35,18 @@ export function createSocketServer(): SocketServer {
 }
 
 /** Turns a request on Node into a socket. */
-export const upgrade: Upgrade = (c, handler) =>
-  upgradeWebSocket(c, {
+export const upgrade: Upgrade = (c, handler) => {
+  let isClosed = false
+  const closed = () => {
+    if (isClosed) return
+    isClosed = true
+    handler.closed()
+  }
+  const { socket } = (c.env as HttpBindings).incoming
+  // A handshake that comes to nothing tells nobody but the socket.
+  if (socket.destroyed) closed()
+  else socket.once('close', closed)
+  return upgradeWebSocket(c, {
     onOpen(_event, context) {
       const raw = context.raw as WebSocket
       handler.opened({
@@ -44,6 +56,7 @@ export const upgrade: Upgrade = (c, handler) =>
       })
     },
     onMessage: ({ data }) => handler.message(typeof data === 'string' ? data : ''),
-    onClose: () => handler.closed(),
-    onError: () => handler.closed(),
+    onClose: closed,
+    onError: closed,
   })
+}

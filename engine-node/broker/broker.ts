@@ -80,7 +80,7 @@ export function createBroker({ verbs, plugin, isLive, clock, audit }: BrokerDeps
 
     /** False where the plugin has called the verb too often. */
     function takeToken(verb: Verb, { rate = DEFAULT_RATE }: CapabilitySpec): boolean {
-      const take = buckets.get(verb) ?? createTokenBucket(rate, clock.now)
+      const take = buckets.get(verb) ?? createTokenBucket(rate, clock.elapsed)
       buckets.set(verb, take)
       return take()
     }

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { expect, it } from 'vitest'
-import { droppedAckHeaders, IngressRoute } from '../../src/contract/ingress.ts'
+import { heldAckHeaders, IngressRoute } from '../../src/contract/ingress.ts'
 import { renderAck } from './ack.ts'
 
 const ackOf = (ack: Record<string, unknown>) =>
@@ -36,7 +36,30 @@ it.each([
 })
 
 it('leaves out the headers that are not the plugin’s to set', () => {
-  const headers = Object.fromEntries(droppedAckHeaders.map(name => [name.toUpperCase(), 'x']))
+  const others = [
+    'Access-Control-Allow-Origin',
+    'Cache-Control',
+    'Clear-Site-Data',
+    'Connection',
+    'Content-Encoding',
+    'Content-Length',
+    'Content-Security-Policy',
+    'Link',
+    'Location',
+    'Refresh',
+    'Retry-After',
+    'Set-Cookie',
+    'Strict-Transport-Security',
+    'Transfer-Encoding',
+    'Upgrade',
+    'X-Accel-Redirect',
+    'X-Content-Type-Options',
+    'X-Frame-Options',
+    'X-RateLimit-Limit-short',
+    'X-Sendfile',
+    ...heldAckHeaders.map(held => `${held}more`),
+  ]
+  const headers = Object.fromEntries(others.map(name => [name, 'x']))
   expect(renderAck(ackOf({ headers: { ...headers, 'X-Mine': 'y' } }), values).headers).toEqual({
     'content-type': plain,
     'x-mine': 'y',

@@ -1,12 +1,11 @@
 // What the sender of a webhook hears once its delivery is safe: the route's own acknowledgement, or 202. Pure.
 import {
   ackMediaTypes,
-  droppedAckHeaders,
   type IngressAck,
   type IngressAnswer,
+  isAckHeader,
 } from '../../src/contract/ingress.ts'
 
-const dropped: ReadonlySet<string> = new Set(droppedAckHeaders)
 const safeTypes: readonly string[] = ackMediaTypes
 
 /** Plain text, which no browser runs. */
@@ -30,9 +29,7 @@ export function renderAck(ack: IngressAck | null | undefined, values: AckValues)
   const headers: Record<string, string> = { ...PLAIN }
   for (const [header, value] of Object.entries(ack.headers)) {
     const name = header.toLowerCase()
-    if (name === 'content-type') {
-      if (isSafeType(value)) headers[name] = value
-    } else if (!dropped.has(name)) headers[name] = value
+    if (isAckHeader(name) && (name !== 'content-type' || isSafeType(value))) headers[name] = value
   }
   const bodyless = ack.status === 204 || ack.status === 205 || ack.status === 304
   const body = ack.body.replace(/\{rawBody\}|\{timestamp\}|\{id\}/g, token => texts[token] ?? '')

@@ -1,6 +1,7 @@
 // What a verified request is: its text, its id against repeats, its conversation, and what of it a plugin may see. Pure.
 import { createHash } from 'node:crypto'
 import type { IngressRoute } from '../../src/contract/ingress.ts'
+import { isBounded } from '../rpc/frame-shape.ts'
 import { credentialHeader } from './signature.ts'
 
 type Headers = Readonly<Record<string, string>>
@@ -44,12 +45,12 @@ export interface Body {
   json: unknown
 }
 
-/** Null for what is not what its content type says: bytes that are no text, text that is no JSON, no form. */
+/** Null for what is not what its content type says: bytes that are no text, text that is no JSON or made to cost time, no form. */
 export function readBody(rawBody: Uint8Array, kind: BodyKind | null): Body | null {
   if (rawBody.length === 0) return { text: '', json: undefined }
   try {
     const text = decoder.decode(rawBody)
-    if (kind === 'json') return { text, json: JSON.parse(text) as unknown }
+    if (kind === 'json') return isBounded(text) ? { text, json: JSON.parse(text) as unknown } : null
     // No encoder of forms leaves a control character as it is, and each would grow sixfold on its way to the plugin.
     return /[\x00-\x08\x0b\x0c\x0e-\x1f]/.test(text) ? null : { text, json: undefined }
   } catch {

@@ -2,7 +2,7 @@ import { eq } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/contract/errors.ts'
 import { statement } from '../../src/db/db.ts'
-import { plugins } from '../../src/db/schema.ts'
+import { ingressEvents, plugins } from '../../src/db/schema.ts'
 import { openIngress, type TestIngress } from '../../test/support/ingress.ts'
 import { createLog } from '../log.ts'
 import type { WebhookCall } from './attempt.ts'
@@ -110,8 +110,8 @@ describe('a delivery', () => {
       sessionId: null,
       request: { method: 'POST', headers: {}, query: {}, rawBody: '', verified: true },
     }
-    expect(await ingress.now.dispatcher.add(delivery)).toBe(true)
-    expect(await ingress.now.dispatcher.add(delivery)).toBe(false)
+    expect(await ingress.now.dispatcher.add(delivery)).toBe('new')
+    expect(await ingress.now.dispatcher.add(delivery)).toBe('known')
     await idle()
     expect(ids()).toEqual(['d1'])
   })
@@ -221,6 +221,29 @@ describe('order', () => {
     }
     for (const one of held) one.open()
     await narrow[Symbol.asyncDispose]()
+  })
+
+  it('has so many of an instance wait and no more, over a restart: the rest stay with their senders', async () => {
+    await using narrow = await openIngress({ maxWaiting: 3 })
+    await narrow.provision()
+    await narrow.provision({ instanceId: 'other' })
+    narrow.handle(refuse)
+    const ask = (id: string, instanceId = 'main') =>
+      narrow.receive({ headers: { 'x-delivery': id }, instanceId })
+    const answers = await Promise.all(['1', '2', '3', '4', '5'].map(id => ask(id)))
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([202, 202, 202, 503, 503])
+    await narrow.restart()
+    expect(await ask('6')).toMatchObject({ status: 503, headers: { 'retry-after': '120' } })
+    expect((await ask('6', 'other')).status).toBe(202)
+    expect(await narrow.rows()).toHaveLength(4)
+    narrow.handle(record)
+    for (const wait of RETRY_WAITS_MS) {
+      narrow.clock.advance(wait)
+      await narrow.now.dispatcher.idle()
+    }
+    for (const id of ['6', '7', '6']) expect((await ask(id)).status).toBe(202)
+    await narrow.now.dispatcher.idle()
+    expect((await narrow.rows()).map(({ state }) => state)).toEqual(Array(6).fill('done'))
   })
 
   it('lets the rest of a conversation wait for the first, and others pass', async () => {
@@ -415,7 +438,7 @@ describe('an instance that went away', () => {
   })
 })
 
-it('forgets finished deliveries after a week and dead ones after 90 days, and never one that waits', async () => {
+it('forgets finished deliveries after a week and dead ones after 90 days, and gives up what waits for so long', async () => {
   await send('done')
   await idle()
   ingress.handle(refuse)
@@ -436,6 +459,7 @@ it('forgets finished deliveries after a week and dead ones after 90 days, and ne
       clock: ingress.clock,
       log: createLog('silent'),
       days: { done: 7, dead: 90 },
+      maxDead: 2,
     })
     await retention[Symbol.asyncDispose]()
     return (await ingress.rows()).map(row => row.deliveryId)
@@ -451,6 +475,31 @@ it('forgets finished deliveries after a week and dead ones after 90 days, and ne
   expect(await sweep()).toEqual(['dead', 'waiting'])
   ingress.clock.advance(1)
   expect(await sweep()).toEqual(['waiting'])
+  const [waiting] = await ingress.rows()
+  expect(waiting).toMatchObject({ state: 'dead', error: 'Nobody has taken it in 90 days' })
+  expect(waiting?.requestSealed).not.toBeNull()
+})
+
+it('keeps of the dead ones of an instance the last so many', async () => {
+  const finished = [3, 1, 2, 5]
+  const { db, writer } = ingress.now
+  await writer.commit(
+    finished.map((finishedAt, index) =>
+      statement(
+        db.insert(ingressEvents).values({
+          ...{ pluginId: 'desk', instanceId: index < 3 ? 'main' : 'other', route: 'chat', state: 'dead' },
+          ...{ deliveryId: `${index}`, nextAttemptAt: 0, receivedAt: ingress.clock.now() },
+          finishedAt: ingress.clock.now() + finishedAt,
+        }),
+      ),
+    ),
+  )
+  const { clock } = ingress
+  const retention = startIngressRetention({
+    ...{ db, writer, clock, log: createLog('silent'), days: { done: 7, dead: 90 }, maxDead: 2 },
+  })
+  await retention[Symbol.asyncDispose]()
+  expect((await ingress.rows()).map(row => row.deliveryId)).toEqual(['0', '2', '3'])
 })
 
 it('looks for what to forget every hour', async () => {
@@ -468,6 +517,7 @@ it('looks for what to forget every hour', async () => {
     clock: ingress.clock,
     log: createLog('silent'),
     days: { done: 7, dead: 90 },
+    maxDead: 2,
   })
   await Promise.resolve()
   for (let hour = 0; hour < 3; hour += 1) {

@@ -53,13 +53,18 @@ export interface DispatcherDeps {
     run(event: 'ingress:error', data: HookPayload<'ingress:error'>, origin: HookOrigin): Promise<unknown>
   }
   concurrency: number
+  /** Deliveries of one instance that may wait: beyond it the sender keeps them, as it would those of a gateway that is down. */
+  maxWaiting: number
 }
+
+/** `known`: it was taken before. `full`: it is not stored, and is to come again. */
+export type Taken = 'new' | 'known' | 'full'
 
 export interface IngressDispatcher extends AsyncDisposable {
   /** Takes up everything that a former run left unfinished. */
   start(): Promise<void>
-  /** Resolves once the delivery is durable: false for one that is known already. It runs later. */
-  add(delivery: Delivery): Promise<boolean>
+  /** Resolves once the delivery is durable, or turned away. It runs later. */
+  add(delivery: Delivery): Promise<Taken>
   /** What waited for this plugin, or this instance of it, may run now. */
   wake(pluginId: string, instanceId?: string): void
   /** Takes up a batch of dead letters. Rejects with `instance_inactive` where their instance is disabled or deleted. */
@@ -68,14 +73,39 @@ export interface IngressDispatcher extends AsyncDisposable {
   idle(): Promise<void>
 }
 
+/** The front of its lanes' keys; neither id has a slash. */
+const instanceOf = ({ pluginId, instanceId }: Pick<DeliveryKey, 'pluginId' | 'instanceId'>) =>
+  `${pluginId}/${instanceId}`
+
 export function createIngressDispatcher(deps: DispatcherDeps): IngressDispatcher {
-  const { db, writer, sealer, clock, log, concurrency } = deps
+  const { db, writer, sealer, clock, log, concurrency, maxWaiting } = deps
   const lanes = createLanes()
   const timers = new Map<string, () => void>()
   const running = new Set<Promise<void>>()
   let closed = false
+  /** How many of each instance are acknowledged and not finished. */
+  const open = new Map<string, number>()
   // One look-up after another: two deliveries of one lane must get into it in the order in which they were stored.
   let entering: Promise<unknown> = Promise.resolve()
+
+  function count(of: Pick<DeliveryKey, 'pluginId' | 'instanceId'>, by: 1 | -1) {
+    const key = instanceOf(of)
+    const left = (open.get(key) ?? 0) + by
+    if (left > 0) open.set(key, left)
+    else open.delete(key)
+  }
+
+  function join(event: EventLane) {
+    count(event, 1)
+    lanes.add(laneOf(event), event.id)
+  }
+
+  /** The first of a lane is finished. */
+  function leave(key: string) {
+    const [pluginId = '', instanceId = ''] = key.split('/', 2)
+    count({ pluginId, instanceId }, -1)
+    lanes.drop(key)
+  }
 
   function pump() {
     while (!closed && running.size < concurrency) {
@@ -92,7 +122,7 @@ export function createIngressDispatcher(deps: DispatcherDeps): IngressDispatcher
   async function work(key: string, id: number): Promise<void> {
     try {
       const row = await findEvent(db, id)
-      if (row === null || row.state !== 'pending') return lanes.drop(key)
+      if (row === null || row.state !== 'pending') return leave(key)
       const wait = row.nextAttemptAt - clock.now()
       // A longer wait than any of ours means that the clock was set back.
       if (wait > 0 && wait <= LONGEST_WAIT_MS) return park(key, wait)
@@ -111,7 +141,7 @@ export function createIngressDispatcher(deps: DispatcherDeps): IngressDispatcher
       case 'done': {
         const finished = { state: 'done', requestSealed: null, error: null, finishedAt: clock.now() } as const
         await writer.commit([updateEvent(db, row.id, { ...finished, attempts: row.attempts + 1 })])
-        return lanes.drop(key)
+        return leave(key)
       }
       case 'failed': {
         const wait = RETRY_WAITS_MS[row.attempts]
@@ -126,7 +156,7 @@ export function createIngressDispatcher(deps: DispatcherDeps): IngressDispatcher
   async function bury(key: string, row: IngressEventRow, why: string): Promise<void> {
     const dead = { state: 'dead', error: why, finishedAt: clock.now(), attempts: row.attempts + 1 } as const
     await writer.commit([updateEvent(db, row.id, dead)])
-    lanes.drop(key)
+    leave(key)
     log.warn({ plugin: row.pluginId, instance: row.instanceId, event: row.id }, 'A webhook is a dead letter')
     const origin = { sessionId: row.sessionId, source: 'IngressProcessor' } as const
     try {
@@ -159,6 +189,7 @@ export function createIngressDispatcher(deps: DispatcherDeps): IngressDispatcher
       .then(() => findEventId(db, key))
       .then(id => {
         if (id !== null) lanes.add(laneOf({ ...key, id }), id)
+        else count(key, -1)
         pump()
       })
       .catch(thrown => {
@@ -169,25 +200,33 @@ export function createIngressDispatcher(deps: DispatcherDeps): IngressDispatcher
 
   return {
     async start() {
-      for (const event of await pendingEvents(db)) lanes.add(laneOf(event), event.id)
+      for (const event of await pendingEvents(db)) join(event)
       pump()
     },
     async add(delivery) {
       const { request: _, ...columns } = delivery
+      if ((open.get(instanceOf(delivery)) ?? 0) >= maxWaiting) return 'full'
       const at = clock.now()
-      const [inserted] = await writer.commit([
-        insertEvent(db, {
-          ...columns,
-          requestSealed: sealRequest(sealer, delivery),
-          state: 'pending',
-          nextAttemptAt: at,
-          receivedAt: at,
-        }),
-      ])
-      if (inserted !== 1) return false
+      // Before it is stored, so that many at once do not all find the last place free.
+      count(delivery, 1)
+      let isNew = false
+      try {
+        const [inserted] = await writer.commit([
+          insertEvent(db, {
+            ...columns,
+            requestSealed: sealRequest(sealer, delivery),
+            state: 'pending',
+            nextAttemptAt: at,
+            receivedAt: at,
+          }),
+        ])
+        isNew = inserted === 1
+      } finally {
+        if (!isNew) count(delivery, -1)
+      }
       // It is durable: whatever goes wrong from here on, the next start finds it.
-      enter(columns)
-      return true
+      if (isNew) enter(columns)
+      return isNew ? 'new' : 'known'
     },
     wake(pluginId, instanceId) {
       const prefix = instanceId === undefined ? `${pluginId}/` : `${pluginId}/${instanceId}/`
@@ -208,7 +247,7 @@ export function createIngressDispatcher(deps: DispatcherDeps): IngressDispatcher
           ? []
           : await writer.commit(events.map(event => reviveEvent(db, event.id, clock.now())))
       const revived = events.filter((_, index) => changes[index] === 1)
-      for (const event of revived) lanes.add(laneOf(event), event.id)
+      for (const event of revived) join(event)
       pump()
       const remaining = await countDead(db, pluginId, instanceId)
       return { redriven: revived.length, remaining, batchSize: REDRIVE_BATCH }

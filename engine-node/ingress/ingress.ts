@@ -82,6 +82,7 @@ export function createIngress(deps: IngressDeps): Ingress {
     hooks,
     attempt,
     concurrency: settings.INGRESS_WORKER_CONCURRENCY,
+    maxWaiting: settings.INGRESS_MAX_WAITING,
   })
   const pipeline = createIngressPipeline({
     instances,
@@ -116,7 +117,8 @@ export function createIngress(deps: IngressDeps): Ingress {
     async start() {
       await dispatcher.start()
       const days = { done: settings.INGRESS_DEDUP_RETENTION_DAYS, dead: settings.INGRESS_RETENTION_DAYS }
-      retention = startIngressRetention({ db, writer, clock, log, days })
+      const maxDead = settings.INGRESS_MAX_WAITING
+      retention = startIngressRetention({ db, writer, clock, log, days, maxDead })
     },
     wake: pluginId => dispatcher.wake(pluginId),
     project: (pluginId, stored) => instances.project(pluginId, stored),

@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MAX_INGRESS_BODY_BYTES } from '../../src/contract/ingress.ts'
 import { statement } from '../../src/db/db.ts'
 import { plugins } from '../../src/db/schema.ts'
@@ -162,6 +162,17 @@ describe('4 the body', () => {
       expect(await stored()).toBe(0)
     },
   )
+  it('is refused where it is nested to cost time, before it is parsed', async () => {
+    const parsed = vi.spyOn(JSON, 'parse')
+    const body = '['.repeat(2_000) + ']'.repeat(2_000)
+    try {
+      expect((await ingress.receive({ route: 'open', body })).status).toBe(400)
+      expect(parsed.mock.calls.filter(([text]) => text === body)).toEqual([])
+    } finally {
+      parsed.mockRestore()
+    }
+    expect(await stored()).toBe(0)
+  })
   it('is refused where it is no text', async () => {
     const answer = await ingress.now.pipeline.receive({
       pluginId: 'desk',

@@ -15,6 +15,7 @@ import {
   readBody,
   redactHeaders,
 } from './delivery.ts'
+import type { Taken } from './dispatcher.ts'
 import type { Delivery } from './event.ts'
 import type { OpenInstance } from './instances.ts'
 import { isEqualText, verifySignature } from './signature.ts'
@@ -22,12 +23,15 @@ import { isEqualText, verifySignature } from './signature.ts'
 /** When a sender should come back whose session is down: a reconnect takes seconds, a pairing minutes. */
 const SESSION_DOWN_RETRY_SECONDS = 30
 
+/** The same for an instance whose plugin does not keep up: each that it fails takes a minute or two. */
+const FULL_RETRY_SECONDS = 120
+
 const METHODS: readonly string[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 
 export interface PipelineDeps {
   instances: { open(pluginId: string, instanceId: string): Promise<OpenInstance | null> }
-  /** Resolves once the delivery is durable: false for one that is known already. */
-  add(delivery: Delivery): Promise<boolean>
+  /** Resolves once the delivery is durable, or turned away. */
+  add(delivery: Delivery): Promise<Taken>
   /** False for a session without an engine, or with one that failed. */
   isSessionAlive(sessionId: string): boolean
   log: Logger
@@ -160,7 +164,7 @@ export function createIngressPipeline(deps: PipelineDeps) {
 
   async function accept({ instance, route }: Target, request: IngressRequest, rawBody: Buffer, body: Body) {
     const id = deliveryId(route, request.headers, rawBody)
-    const isNew = await add({
+    const taken = await add({
       pluginId: instance.row.pluginId,
       instanceId: instance.row.instanceId,
       route: route.route,
@@ -176,7 +180,12 @@ export function createIngressPipeline(deps: PipelineDeps) {
       },
     })
     const { pluginId, instanceId } = instance.row
-    if (!isNew) log.debug({ plugin: pluginId, instance: instanceId, delivery: id }, 'A webhook came again')
+    const about = { plugin: pluginId, instance: instanceId, delivery: id }
+    if (taken === 'full') {
+      log.warn(about, 'A webhook was turned away: too many wait for their plugin')
+      return text(503, 'too many deliveries wait', { 'retry-after': String(FULL_RETRY_SECONDS) })
+    }
+    if (taken === 'known') log.debug(about, 'A webhook came again')
     const timestamp = Math.floor(now() / 1000)
     return renderAck(route.response?.ack, { rawBody: body.text, timestamp, id })
   }

@@ -4,6 +4,36 @@ import { hashKey, openApp } from '../../test/support/api-app.ts'
 import { findApiKeyByHash } from '../db/api-keys.ts'
 import { route } from './route.ts'
 
+describe('bodies under way together', () => {
+  it('are bounded, and their room is free again with their answers', async () => {
+    const gate = Promise.withResolvers<void>()
+    const slow = route({
+      method: 'POST',
+      path: '/slow',
+      summary: 'Waits',
+      role: 'viewer',
+      body: v.strictObject({ text: v.string() }),
+      status: 200,
+      result: v.strictObject({}),
+      async handle() {
+        await gate.promise
+        return {}
+      },
+    })
+    await using api = await openApp({ routes: [slow], settings: { inflightBodyBytes: 150 } })
+    const body = { text: 'x'.repeat(80) }
+    const length = String(JSON.stringify(body).length)
+    const post = () => api.ask('POST', '/slow', { body, headers: { 'content-length': length } })
+    const first = post()
+    await expect.poll(async () => (await post()).status).toBe(503)
+    const refused = await post()
+    expect(refused.headers.get('retry-after')).toBe('1')
+    gate.resolve()
+    expect((await first).status).toBe(200)
+    expect((await post()).status).toBe(200)
+  })
+})
+
 describe('limits', () => {
   it('refuses what is over a window, tells when to come back, and leaves health alone', async () => {
     await using app = await openApp({ settings: { rateLimits: [{ name: 'short', ttlMs: 5000, limit: 2 }] } })
@@ -36,6 +66,7 @@ describe('limits', () => {
     await using app = await openApp({ settings: { failedKeys: { limit: 2, ttlMs: 60_000 } } })
     const wrong = async (address: string) =>
       (await app.ask('GET', '/sessions', { key: 'wrong', address })).status
+    expect((await app.ask('GET', '/sessions', { address: 'a' })).status).toBe(200)
     expect([await wrong('a'), await wrong('a'), await wrong('a'), await wrong('b')]).toEqual([
       401, 401, 429, 401,
     ])
@@ -158,6 +189,32 @@ describe('answers', () => {
     const response = await app.ask('POST', '/sessions', { body: { name: 'abc' } })
     expect(response.status).toBe(503)
     expect(response.headers.get('retry-after')).toBe('5')
+  })
+})
+
+describe('every answer', () => {
+  it.each<
+    [string, string, string, { key?: string | null; body?: unknown; headers?: Record<string, string> }]
+  >([
+    ['a success', 'GET', '/sessions', {}],
+    ['a page', 'GET', '/docs', { key: null }],
+    ['a style', 'GET', '/docs/style.css', { key: null }],
+    ['a stream', 'GET', '/events/stream', {}],
+    ['no key', 'GET', '/sessions', { key: null }],
+    ['bad input', 'POST', '/sessions', { body: { name: 5 } }],
+    ['no engine', 'POST', '/sessions', { body: { name: 'abc' } }],
+    ['a socket that is none', 'GET', '/events/ws', {}],
+    ['a socket that nothing here can be', 'GET', '/events/ws', { headers: { upgrade: 'websocket' } }],
+    ['no such path', 'GET', '/nothing', {}],
+    ['a preflight', 'OPTIONS', '/sessions', { key: null }],
+    ['a webhook', 'POST', '/ingress/a/b/c', { key: null, body: {} }],
+  ])('forbids caches, guesses and frames: %s', async (_name, method, path, asked) => {
+    await using app = await openApp()
+    const { headers, body } = await app.ask(method, path, asked)
+    await body?.cancel()
+    expect(headers.get('cache-control')).toContain('no-store')
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('x-frame-options')).toBe('DENY')
   })
 })
 

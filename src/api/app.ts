@@ -6,12 +6,13 @@ import { isSamePerson } from '../db/directory/people.ts'
 import { isTwinOfAny } from '../db/messages.ts'
 import { createAuditTrail } from './audit-trail.ts'
 import { authorize, RESTRICTED_TO_CHATS } from './authorize.ts'
-import { readRaw, streamOf } from './body.ts'
+import { FORM_OVERHEAD_BYTES, readRaw, streamOf } from './body.ts'
+import { type BodyLease, createBodyBudget } from './body-budget.ts'
 import { createCors } from './cors.ts'
 import { createEventStreams } from './event-stream.ts'
 import { readIdempotency } from './idempotency.ts'
 import { createKeyUsage } from './key-usage.ts'
-import { createKeyring } from './keyring.ts'
+import { createKeyring, showsKey } from './keyring.ts'
 import { sendLater } from './later.ts'
 import { createOpenApi } from './openapi.ts'
 import { toProblem } from './problem.ts'
@@ -21,12 +22,18 @@ import { routes as allRoutes } from './routes.ts'
 import { isSocketReply, type SocketReply, wantsSocket } from './socket.ts'
 import { parseRequest, refuseNul } from './validate.ts'
 
-/** Every answer carries them: nothing here is for caches or for guesses at a type. No more, since each costs every answer time. */
+/**
+ * Every answer carries them: nothing here is for caches, for guesses at a type or for frames of other pages. No more, since each
+ * costs every answer time.
+ */
 const fixedHeaders = {
   'content-type': 'application/json; charset=utf-8',
   'cache-control': 'private, no-store',
   'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
 }
+
+const fixedButType = bodyless(fixedHeaders)
 
 export interface Api extends AsyncDisposable {
   fetch(request: Request, env?: unknown, execution?: unknown): Response | Promise<Response>
@@ -50,17 +57,35 @@ export function createApp(deps: ApiDeps & { routes?: readonly Route[] }): Api {
   const rateLimit = createRateLimit({ windows: settings.rateLimits, now })
   const failedKeys = createRateLimit({ windows: [{ name: 'auth', ...settings.failedKeys }], now })
   const cors = createCors(settings.corsOrigins, settings.rateLimits)
+  const rawPerAddress = createRateLimit({
+    windows: [{ name: 'ingress-ip', ...settings.ingressPerAddress }],
+    now,
+  })
+  const bodies = createBodyBudget({ total: settings.inflightBodyBytes })
   const openApi = createOpenApi({ routes, settings })
   const eventStreams = createEventStreams(deps)
   const trail = createAuditTrail(deps)
   const routeDeps: RouteDeps = { ...deps, forgetKeys: keyring.forget, openApi, eventStreams }
 
-  /** The row of the key. Throws 401, or 429 where one address keeps showing wrong keys; a good key is never locked out. */
+  /** Where one address has shown too many wrong keys, keys that nobody has seen here are refused without a look-up. */
+  const findKey = (c: Context, address: string) =>
+    keyring.find(c.req.raw.headers, { search: !failedKeys.isFull('key', address) })
+
+  /** The row of the key. Throws 401, or 429 where one address keeps showing wrong keys. */
   async function authenticate(c: Context, address: string): Promise<ApiKeyRow> {
-    const verdict = await keyring.find(c.req.raw.headers)
+    const verdict = await findKey(c, address)
     if (verdict.valid) return verdict.row
     failedKeys.take('key', address, {})
     throw new GatewayError('unauthorized', verdict.why)
+  }
+
+  /** Null for who shows no key. A wrong one counts as it does anywhere, and the answer does not tell that it was too many. */
+  async function recognize(c: Context, address: string): Promise<ApiKeyRow | null> {
+    if (!showsKey(c.req.raw.headers)) return null
+    const verdict = await findKey(c, address)
+    if (verdict.valid) return verdict.row
+    if (!failedKeys.isFull('key', address)) failedKeys.take('key', address, {})
+    return null
   }
 
   async function mayUseChats(allowed: readonly string[], route: Route, ask: Ask): Promise<boolean> {
@@ -97,17 +122,38 @@ export function createApp(deps: ApiDeps & { routes?: readonly Route[] }): Api {
       if (!verdict.allow) throw new GatewayError('forbidden', verdict.why)
       const write = usage.count(key.id)
       if (write !== null) deps.background(c, write)
-    } else if (route.optionalKey === true) {
-      const verdict = await keyring.find(c.req.raw.headers)
-      if (verdict.valid) key = verdict.row
+    } else if (route.optionalKey === true) key = await recognize(c, address)
+    // Before the body is read: the engine, which counts these as well, sees it whole.
+    if (route.raw) rawPerAddress.take('raw', address, headers)
+    const mostBytes = largestBody(route, settings.bodyLimitBytes)
+    const stranger = key === null ? address : undefined
+    const lease = bodies.take(c.req.raw.headers, { mostBytes, stranger })
+    try {
+      return await serve(c, { route, name }, { address, params, key, grow: lease.grow })
+    } finally {
+      lease.release()
     }
-    const ask: Ask = { ...(await parseRequest(c, route, params, settings)), key, headers: c.req.raw.headers }
+  }
+
+  async function serve(
+    c: Context,
+    { route, name }: Named,
+    {
+      address,
+      params,
+      key,
+      grow,
+    }: { address: string; params: Record<string, string>; key: ApiKeyRow | null; grow: BodyLease['grow'] },
+  ): Promise<unknown> {
+    const parsed = await parseRequest(c, route, params, { limit: settings.bodyLimitBytes, grow })
+    const ask: Ask = { ...parsed, key, headers: c.req.raw.headers }
     if (route.stream) ask.stream = streamOf(c.req.raw)
     const { sendAt } = ask
     const asked = sendAt === undefined ? ask.body : { message: ask.body, sendAt }
     const idempotency = route.idempotent && (await readIdempotency(ask.headers, name, asked))
     if (idempotency) ask.idempotency = idempotency
-    if (route.raw !== undefined) ask.raw = await readRaw(c.req.raw, route.raw.maxBytes, address)
+    if (route.raw !== undefined)
+      ask.raw = await readRaw(c.req.raw, { limit: route.raw.maxBytes, grow }, address)
     if (key !== null && key.allowedChats !== null && !(await mayUseChats(key.allowedChats, route, ask)))
       throw new GatewayError('forbidden', 'API key not authorized for this chat')
     if (sendAt !== undefined && route.later)
@@ -139,7 +185,7 @@ export function createApp(deps: ApiDeps & { routes?: readonly Route[] }): Api {
     try {
       const value = await perform(c, named, headers)
       if (isSocketReply(value)) return await upgrade(c, value)
-      if (isReply(value)) return respond(value, headers)
+      if (isReply(value)) return respond(value, headers, route)
       if (route.result === null)
         return new Response(null, { status: route.status, headers: bodyless(headers) })
       return new Response(JSON.stringify(value), { status: route.status, headers })
@@ -193,8 +239,22 @@ export function createApp(deps: ApiDeps & { routes?: readonly Route[] }): Api {
   }
 }
 
-function respond(answer: Reply, headers: Record<string, string>): Response {
-  return new Response(answer.body, { status: answer.status, headers: { ...headers, ...answer.headers } })
+/** What the body of a request for this row may weigh; 0 for one that is not read into memory. */
+function largestBody({ raw, body, upload }: Route, limit: number): number {
+  if (raw !== undefined) return raw.maxBytes
+  if (upload !== undefined) return upload.maxBytes + FORM_OVERHEAD_BYTES
+  return body === undefined ? 0 : limit
+}
+
+/** Statuses that have no body: a runtime throws where one is given, be it empty. */
+const bodylessStatuses: ReadonlySet<number> = new Set([204, 205, 304])
+
+/** The fixed headers win over those of a raw row, whose answer others have a say in. */
+function respond(answer: Reply, headers: Record<string, string>, { raw }: Route): Response {
+  const all = { ...headers, ...answer.headers, ...(raw && fixedButType) }
+  if (bodylessStatuses.has(answer.status))
+    return new Response(null, { status: answer.status, headers: bodyless(all) })
+  return new Response(answer.body, { status: answer.status, headers: all })
 }
 
 function bodyless({ 'content-type': _, ...headers }: Record<string, string>): Record<string, string> {

@@ -7,7 +7,7 @@ import type { RawRequest } from './route.ts'
 const MAX_DEPTH = 32
 
 /** What a multipart body holds besides its file: boundaries, headers, and a field or two. */
-const FORM_OVERHEAD_BYTES = 64 * 1024
+export const FORM_OVERHEAD_BYTES = 64 * 1024
 
 /** Parts that a form may have. An upload has one; thousands of them are made to cost time. */
 const MAX_PARTS = 16
@@ -30,28 +30,39 @@ function refuseEncoded(headers: Headers): void {
     )
 }
 
+export interface BodyBounds {
+  /** In bytes. */
+  limit: number
+  /** Hears of each piece of a body that did not say its length, before it is kept. Throws where there is no room for it. */
+  grow(bytes: number): void
+}
+
 /** Never holds more than `limit` bytes. */
-async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
+async function readBytes(request: Request, { limit, grow }: BodyBounds): Promise<Uint8Array> {
   refuseEncoded(request.headers)
   const declared = request.headers.get('content-length')
-  if (declared !== null && Number(declared) > limit) throw tooLarge(limit)
+  if (declared !== null && !(Number(declared) <= limit)) throw tooLarge(limit)
   try {
     // The runtime reads no more than the length that was declared.
     if (declared !== null) return new Uint8Array(await request.arrayBuffer())
-    return await readStream(request.body, limit)
+    return await readStream(request.body, { limit, grow })
   } catch (cause) {
     if (cause instanceof GatewayError) throw cause
     throw invalid('body could not be read to its end', cause)
   }
 }
 
-async function readStream(body: ReadableStream<Uint8Array> | null, limit: number): Promise<Uint8Array> {
+async function readStream(
+  body: ReadableStream<Uint8Array> | null,
+  { limit, grow }: BodyBounds,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
   // Leaving the loop cancels the stream.
   for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
     size += chunk.byteLength
     if (size > limit) throw tooLarge(limit)
+    grow(chunk.byteLength)
     chunks.push(chunk)
   }
   const bytes = new Uint8Array(size)
@@ -64,12 +75,12 @@ async function readStream(body: ReadableStream<Uint8Array> | null, limit: number
 }
 
 /** Everything of a request that a signature may be over. Of a name that comes twice in the query the last value counts. */
-export async function readRaw(request: Request, limit: number, clientIp: string): Promise<RawRequest> {
+export async function readRaw(request: Request, bounds: BodyBounds, clientIp: string): Promise<RawRequest> {
   return {
     method: request.method,
     headers: Object.fromEntries(request.headers),
     query: Object.fromEntries(new URL(request.url).searchParams),
-    bytes: await readBytes(request, limit),
+    bytes: await readBytes(request, bounds),
     clientIp,
   }
 }
@@ -81,9 +92,9 @@ export function streamOf(request: Request): ReadableStream<Uint8Array> | null {
 }
 
 /** The value of a JSON body; an empty body is an empty object, since clients send the content type either way. */
-export async function readJson(request: Request, limit: number): Promise<unknown> {
+export async function readJson(request: Request, bounds: BodyBounds): Promise<unknown> {
   const type = request.headers.get('content-type')
-  const bytes = await readBytes(request, limit)
+  const bytes = await readBytes(request, bounds)
   if (bytes.byteLength === 0) return {}
   if (type === null || !JSON_TYPE.test(type))
     throw new GatewayError('unsupported_media_type', 'The request body must be application/json')
@@ -102,13 +113,13 @@ export async function readJson(request: Request, limit: number): Promise<unknown
 /** The file in `field` of a multipart body. Its name is not looked at. */
 export async function readUpload(
   request: Request,
-  { field, maxBytes }: { field: string; maxBytes: number },
+  { field, maxBytes, grow }: { field: string; maxBytes: number } & Pick<BodyBounds, 'grow'>,
 ): Promise<Uint8Array> {
   const type = request.headers.get('content-type') ?? ''
   const boundary = FORM_TYPE.exec(type)
   if (boundary === null)
     throw new GatewayError('unsupported_media_type', 'The request body must be multipart/form-data')
-  const bytes = await readBytes(request, maxBytes + FORM_OVERHEAD_BYTES)
+  const bytes = await readBytes(request, { limit: maxBytes + FORM_OVERHEAD_BYTES, grow })
   if (countParts(bytes, boundary[1] ?? boundary[2] ?? '') > MAX_PARTS)
     throw invalid(`body has more than ${MAX_PARTS} parts`)
   let form: FormData

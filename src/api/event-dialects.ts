@@ -13,6 +13,9 @@ export interface Dialect<T> {
   end(reason: string, cursor: number): T
 }
 
+/** The last moment that a Date can be. */
+const MAX_DATE_MS = 8_640_000_000_000_000
+
 /** An entry of the log as JSON; its data goes in as it is stored. */
 export function toEventText(row: EventRow): string {
   const { seq, id, event, sessionId, chatId, occurredAt } = row
@@ -22,9 +25,15 @@ export function toEventText(row: EventRow): string {
     event,
     sessionId,
     chatId,
-    occurredAt: new Date(occurredAt).toISOString(),
+    occurredAt: toDate(occurredAt),
   })
   return `${head.slice(0, -1)},"data":${row.data}}`
+}
+
+/** One row that no date fits must not take the log from every reader: it gets the nearest one. */
+function toDate(ms: number): string {
+  const at = Number.isFinite(ms) ? Math.trunc(ms) : 0
+  return new Date(Math.min(Math.max(at, -MAX_DATE_MS), MAX_DATE_MS)).toISOString()
 }
 
 const encoder = new TextEncoder()

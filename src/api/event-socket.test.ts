@@ -114,4 +114,25 @@ describe('a stream that ends', () => {
     await turns()
     expect(closes).toEqual([[1013, 'The events cannot be read at the moment']])
   })
+
+  it('by a failure is not cancelled into a failure that nobody hears, by a client that goes then', async () => {
+    const unheard: unknown[] = []
+    const listener = (reason: unknown) => unheard.push(reason)
+    process.on('unhandledRejection', listener)
+    try {
+      const stream = new ReadableStream<SocketFrames>({
+        pull: c => c.error(new Error('the database is away')),
+      })
+      const handler = createEventSocket(createFakeClock(), stream)
+      const closes: unknown[] = []
+      handler.opened({ send() {}, close: code => void closes.push(code), waiting: () => 0 })
+      await turns()
+      handler.closed()
+      handler.closed()
+      await turns()
+      expect([closes, unheard]).toEqual([[1013], []])
+    } finally {
+      process.off('unhandledRejection', listener)
+    }
+  })
 })

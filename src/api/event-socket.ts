@@ -75,7 +75,9 @@ export function createEventSocket(
     opened(socket) {
       if (!socket.waiting) socket.send(ASK_FOR_ACKS)
       // The stream fails where the database is away, and is done where the client has gone.
-      pump(socket).catch(() => end(socket, TRY_AGAIN, 'The events cannot be read at the moment'))
+      pump(socket).catch(() => {
+        if (!isOver) end(socket, TRY_AGAIN, 'The events cannot be read at the moment')
+      })
     },
     message() {
       heard += 1
@@ -84,7 +86,8 @@ export function createEventSocket(
     closed() {
       isOver = true
       wake()
-      void reader.cancel()
+      // A stream that has failed says so again to whoever cancels it; the pump has heard of it.
+      reader.cancel().catch(() => {})
     },
   }
 }

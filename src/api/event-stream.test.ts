@@ -261,6 +261,42 @@ describe('a stream', () => {
     expect([clock.pending - before, listeners.size]).toEqual([0, 0])
   })
 
+  it('goes on over a time that no date fits', async () => {
+    const { app, writer } = await open()
+    const row = { event: 'message.received', sessionId: A, chatId: null, data: '{}', createdAt: 0 }
+    for (const [index, occurredAt] of [9_000_000_000_000_000, 2 ** 60, -(2 ** 60), 5].entries())
+      await writer.commit([insertEvent({ ...row, id: `evt_${index}`, occurredAt })])
+    const client = createClient(await app.ask('GET', '/events/stream?after=0'))
+    const told = (await client.take(4)).map(event => (event as unknown as { occurredAt: string }).occurredAt)
+    await client.cancel()
+    const [epoch, end] = [0, 8.64e15].map(ms => new Date(ms).toISOString())
+    expect(told).toEqual([end, end, epoch, '1970-01-01T00:00:00.005Z'])
+    expect((await jsonOf(app.ask('GET', '/events'))).events).toHaveLength(4)
+  })
+
+  it('never passes over in silence what is cut off while it reads', async () => {
+    const { app, db, writer, record } = await open()
+    await record(10)
+    const client = createClient(await app.ask('GET', '/events/stream?after=3'))
+    /** The next look at the bounds of the log is followed by a cut. */
+    const cutAfterLook = (through: number) => {
+      const all = db.all.bind(db)
+      db.all = (async (query: Parameters<typeof all>[0]) => {
+        db.all = all
+        const found = await all(query)
+        await writer.commit(pruneEvents(db, through))
+        return found
+      }) as typeof db.all
+    }
+    await client.read()
+    cutAfterLook(6)
+    await client.rest()
+    expect([client.seqs, client.end?.cursor]).toEqual([[], 3])
+    cutAfterLook(8)
+    const page = await app.ask('GET', '/events?after=7')
+    expect([page.status, await page.json()]).toEqual([410, expect.objectContaining({ oldest: 9 })])
+  })
+
   it('is refused beyond sixteen of one key', async () => {
     const { app } = await open()
     const clients = []

@@ -26,6 +26,8 @@ const PAGE = 16
 /** OpenWA's `WS_MAX_SOCKETS_PER_KEY`: a client that opens streams and forgets them must not use up the process. */
 const MAX_STREAMS_PER_KEY = 16
 
+const FORGOTTEN = 'The log has forgotten events after the cursor'
+
 export interface EventStreamAsk {
   key: ApiKeyRow
   cursor: number
@@ -146,10 +148,13 @@ function openStream<T>(
       })
       const { pruned, newest } = await logBounds(db)
       if (isOver) return
-      if (cursor < pruned) return end('The log has forgotten events after the cursor')
+      if (cursor < pruned) return end(FORGOTTEN)
       if (newest > cursor) {
         const page = await readEvents(db, filter(), { after: cursor, limit: PAGE, newest })
+        // What was cut off between the two reads is missing in the page, and nothing in it shows that.
+        const { pruned: since } = await logBounds(db)
         if (isOver) return
+        if (cursor < since) return end(FORGOTTEN)
         cursor = page.next
         return send(dialect.page(page.events, cursor))
       }

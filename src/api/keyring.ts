@@ -16,9 +16,15 @@ export type KeyVerdict = { valid: true; row: ApiKeyRow } | { valid: false; why: 
 
 const unknownKey: KeyVerdict = { valid: false, why: 'Invalid or missing API key' }
 
+/** Whether a request shows a key at all, be it a wrong one. */
+export const showsKey = (headers: Headers): boolean => presentedKey(headers) !== null
+
 export interface Keyring {
-  /** Never throws for a bad key: that is an ordinary answer. */
-  find(headers: Headers): Promise<KeyVerdict>
+  /**
+   * Never throws for a bad key: that is an ordinary answer. Without `search` the database is asked only about keys that were good
+   * when this process saw them last: any other is taken for a wrong one.
+   */
+  find(headers: Headers, options: { search: boolean }): Promise<KeyVerdict>
   forget(): void
 }
 
@@ -44,6 +50,8 @@ export function createKeyring(deps: {
   hashKey(key: string): string | Promise<string>
 }): Keyring {
   const cache = new Map<string, { row: ApiKeyRow; readAt: number }>()
+  /** Digests of keys that were found, so that who guesses at keys locks out no one who has one. */
+  const known = new Set<string>()
   let generation = 0
 
   function cached(keyHash: string): ApiKeyRow | null {
@@ -57,20 +65,23 @@ export function createKeyring(deps: {
     const row = await findApiKeyByHash(deps.db, keyHash)
     if (row === null || !isSameDigest(row.keyHash, keyHash)) {
       cache.delete(keyHash)
+      known.delete(keyHash)
       return null
     }
     if (cache.size >= MAX_CACHED) cache.clear()
+    if (known.size >= MAX_CACHED) known.clear()
+    known.add(keyHash)
     // A row that was read while a key was being changed may be the old one.
     if (asked === generation) cache.set(keyHash, { row, readAt })
     return row
   }
 
   return {
-    async find(headers) {
+    async find(headers, { search }) {
       const key = presentedKey(headers)
       if (key === null || key.length > MAX_KEY_LENGTH || !/^[\x21-\x7e]+$/.test(key)) return unknownKey
       const keyHash = await deps.hashKey(key)
-      const row = cached(keyHash) ?? (await read(keyHash))
+      const row = cached(keyHash) ?? (search || known.has(keyHash) ? await read(keyHash) : null)
       if (row === null) return unknownKey
       if (!row.isActive) return { valid: false, why: 'API key is revoked' }
       if (row.expiresAt !== null && row.expiresAt <= deps.now())

@@ -23,7 +23,8 @@ function setUp(
       return { headers, refused: true, wait: (thrown as GatewayError).details.retryAfterSeconds }
     }
   }
-  return { clock, take }
+  const isFull = (address = '1.2.3.4', handler = 'GET /x') => limit.isFull(handler, address)
+  return { clock, take, isFull }
 }
 
 describe('createRateLimit', () => {
@@ -75,6 +76,26 @@ describe('createRateLimit', () => {
       take(`10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`)
     expect(take('first').refused).toBe(false)
     expect(take('10.0.195.79').refused).toBe(true)
+  })
+
+  it('tells whether the next one would be refused, and counts nothing by that', () => {
+    const { clock, take, isFull } = setUp([
+      [2, 1000],
+      [3, 60_000],
+    ])
+    const told = [isFull()]
+    for (let taken = 0; taken < 2; taken += 1) {
+      expect(take().refused).toBe(false)
+      told.push(isFull(), isFull())
+    }
+    expect(told).toEqual([false, false, false, true, true])
+    expect([isFull('1.2.3.5'), isFull('1.2.3.4', 'GET /y')]).toEqual([false, false])
+    clock.now += 1000
+    expect(isFull()).toBe(false)
+    take()
+    expect(isFull()).toBe(true)
+    clock.now -= 3_600_000
+    expect(isFull()).toBe(false)
   })
 
   it('does not lock anybody out when the clock is set back', () => {

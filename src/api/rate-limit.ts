@@ -12,12 +12,20 @@ export interface RateWindow {
 /** Pairs of route and address that are counted at once. Past it the longest known one is forgotten, so memory stays bounded. */
 const MAX_COUNTED = 50_000
 
-/** What is counted for one pair: for each window how many, and until when. */
-type Counts = { count: number; resetAt: number }[]
+/** How many were counted in one window, and until when. */
+interface Counter {
+  count: number
+  resetAt: number
+}
+
+/** What is counted for one pair: one for each window. */
+type Counts = Counter[]
 
 export interface RateLimit {
   /** Counts one request and writes the headers of every window; throws `rate_limited` where a window is full. */
   take(handler: string, address: string, headers: Record<string, string>): void
+  /** Whether the next one would be refused. Counts nothing. */
+  isFull(handler: string, address: string): boolean
 }
 
 /** `now` in epoch milliseconds. */
@@ -42,14 +50,21 @@ export function createRateLimit(deps: { windows: readonly RateWindow[]; now(): n
   }
 
   return {
+    isFull(handler, address) {
+      const now = deps.now()
+      const counts = counted.get(nameOf(handler, address))
+      return windows.some((window, index) => {
+        const counter = counts?.[index]
+        return counter !== undefined && !isOver(counter, window, now) && counter.count >= window.limit
+      })
+    },
     take(handler, address, headers) {
       const now = deps.now()
-      const counts = countsOf(`${handler} ${limitKey(address)}`, now)
+      const counts = countsOf(nameOf(handler, address), now)
       let waitSeconds = 0
       for (const [index, window] of windows.entries()) {
         const counter = counts[index]!
-        // A clock that was set back must not lock anybody out for longer than the window.
-        if (now >= counter.resetAt || counter.resetAt - now > window.ttlMs) {
+        if (isOver(counter, window, now)) {
           counter.count = 0
           counter.resetAt = now + window.ttlMs
         }
@@ -69,6 +84,12 @@ export function createRateLimit(deps: { windows: readonly RateWindow[]; now(): n
     },
   }
 }
+
+const nameOf = (handler: string, address: string) => `${handler} ${limitKey(address)}`
+
+/** A clock that was set back must not lock anybody out for longer than the window. */
+const isOver = ({ resetAt }: Counter, { ttlMs }: RateWindow, now: number) =>
+  now >= resetAt || resetAt - now > ttlMs
 
 /** The header names of these windows, for pages of other origins that want to read them. */
 export const rateLimitHeaders = (windows: readonly RateWindow[]): string[] => [

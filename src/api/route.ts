@@ -23,6 +23,12 @@ export interface ApiSettings {
   /** Wrong keys that one address may show in that time before it is told to wait. */
   failedKeys: { limit: number; ttlMs: number }
   bodyLimitBytes: number
+  /** Of all requests that are under way together. */
+  inflightBodyBytes: number
+  /** Webhooks from outside that one address may bring in that time. */
+  ingressPerAddress: { limit: number; ttlMs: number }
+  /** What a list of messages may hold of files. */
+  inlineMediaBytes: number
   /** Origins of web pages that may call the API: exact ones, `*` for any, or none. */
   corsOrigins: readonly string[]
   /** Where clients reach this gateway, for the OpenAPI document; null where it is not known. */

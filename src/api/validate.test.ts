@@ -36,7 +36,7 @@ async function parse(
   let outcome: unknown
   const app = new Hono()
   app.post('/things/:id', async c => {
-    outcome = await parseRequest(c, row, c.req.param(), { bodyLimitBytes: 1000 }).catch(
+    outcome = await parseRequest(c, row, c.req.param(), { limit: 1000, grow() {} }).catch(
       (thrown: GatewayError) => thrown,
     )
     return c.body(null)

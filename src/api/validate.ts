@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import * as v from 'valibot'
 import { GatewayError } from '../contract/errors.ts'
-import { readJson, readUpload } from './body.ts'
+import { type BodyBounds, readJson, readUpload } from './body.ts'
 import { takeSendAt, WithSendAt } from './later.ts'
 import type { Ask, Route } from './route.ts'
 
@@ -40,19 +40,33 @@ export function clamped(range: { min: number; max: number; fallback: number }) {
   )
 }
 
+/** A switch in a query that is never refused: OpenWA's `false` and `0`, `true` and `1`; anything else is as if it were not said. */
+export function flagged(fallback: boolean) {
+  return v.optional(
+    v.pipe(
+      v.unknown(),
+      v.transform(text =>
+        text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : fallback,
+      ),
+    ),
+    '',
+  )
+}
+
 /** Reads and checks everything that the row asks for; what it does not ask for is not read. */
 export async function parseRequest(
   c: Context,
   route: Route,
   rawParams: Record<string, string>,
-  limits: { bodyLimitBytes: number },
+  bounds: BodyBounds,
 ): Promise<Omit<Ask, 'key' | 'headers'>> {
   const params = route.params === undefined ? undefined : parseParams(route.params, rawParams)
   const query = route.query === undefined ? undefined : check(route.query, queryOf(c, route.query))
-  const given = route.body && (await readJson(c.req.raw, limits.bodyLimitBytes))
+  const given = route.body && (await readJson(c.req.raw, bounds))
   const { body: message, sendAt } = route.later ? takeSendAt(given) : { body: given }
   const body = route.body && check(route.body, message)
-  const file = route.upload === undefined ? noFile : await readUpload(c.req.raw, route.upload)
+  const file =
+    route.upload === undefined ? noFile : await readUpload(c.req.raw, { ...route.upload, ...bounds })
   const times =
     sendAt === undefined ? {} : (check(WithSendAt, { sendAt }) as v.InferOutput<typeof WithSendAt>)
   return { params, query, body, file, ...times }

@@ -202,15 +202,24 @@ it.each([
 })
 
 it('warns of what guards less than it seems to', () => {
-  const warned = (signature: object) =>
-    ingressWarnings(read(manifest({ signature }), true).routes).map(text => text.slice(0, 60))
-  expect(warned(chatwoot.signature)).toEqual([])
-  expect(warned({ scheme: 'none' }).length).toBe(1)
-  expect(warned({ scheme: 'shared-secret' })[0]).toContain('names no signature header')
-  expect(warned({ ...chatwoot.signature, contentTemplate: '{rawBody}' })[0]).toContain(
-    'does not sign its timestamp',
-  )
-  expect(warned({ ...chatwoot.signature, timestampHeader: null })[0]).toContain('signs a timestamp')
+  const warned = (signature: object, more: object = {}) =>
+    ingressWarnings(read(manifest({ signature, ...more }), true).routes).map(text =>
+      text.replace(/^The ingress route '\w+' (.{20}).*$/, '$1'),
+    )
+  const [unsigned, idless] = ['does not sign a time', 'takes the id of a de']
+  const { timestampHeader: _, ...github } = { ...chatwoot.signature, contentTemplate: '{rawBody}' }
+  expect(warned({ scheme: 'none' })).toEqual(['is unsigned: whoever'])
+  expect(warned({ scheme: 'standard-webhooks' })).toEqual([])
+  expect(warned({ scheme: 'shared-secret' })).toEqual(['names no signature h'])
+  expect(warned({ scheme: 'shared-secret', header: 'x-secret' })).toEqual([])
+  expect(warned(chatwoot.signature)).toEqual([idless])
+  expect(warned(chatwoot.signature, { dedupOn: 'body' })).toEqual([])
+  expect(warned({ ...chatwoot.signature, contentTemplate: '{rawBody}' })).toEqual([unsigned, idless])
+  expect(warned(github)).toEqual([unsigned, idless])
+  expect(warned(github, { dedupOn: 'body' })).toEqual([unsigned])
+  expect(warned({ ...chatwoot.signature, timestampHeader: null }, { dedupOn: 'body' })).toEqual([
+    'signs a timestamp bu',
+  ])
 })
 
 describe('what an operator writes', () => {

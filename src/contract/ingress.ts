@@ -55,24 +55,29 @@ const HeaderValue = v.pipe(
 )
 
 /**
- * Headers that a declared acknowledgement does not set: the server's own framing, and what would let a plugin speak for
- * the origin that the dashboard lives on.
+ * What `x-` headers begin with that are not a plugin's: some speak for the origin that the dashboard lives on, some have a server
+ * in front give out its own files (`x-accel-redirect`, `x-sendfile`), some are the gateway's.
  */
-export const droppedAckHeaders = [
-  'connection',
-  'content-encoding',
-  'content-length',
-  'content-security-policy',
-  'keep-alive',
-  'location',
-  'proxy-authenticate',
-  'set-cookie',
-  'strict-transport-security',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
+export const heldAckHeaders = [
+  'x-accel-',
+  'x-content-',
+  'x-dns-prefetch-',
+  'x-forwarded-',
+  'x-frame-',
+  'x-lighttpd-',
+  'x-litespeed-',
+  'x-permitted-',
+  'x-ratelimit-',
+  'x-reproxy-',
+  'x-sendfile',
+  'x-ua-',
+  'x-webkit-',
+  'x-xss-',
 ] as const
+
+/** Whether a declared acknowledgement sets this header, named in lower case: nothing that servers and browsers act on. */
+export const isAckHeader = (name: string): boolean =>
+  name === 'content-type' || (name.startsWith('x-') && !heldAckHeaders.some(held => name.startsWith(held)))
 
 /** Media types of an acknowledgement that no browser executes; any other becomes `text/plain`. */
 export const ackMediaTypes = ['application/json', 'text/plain'] as const
@@ -239,19 +244,33 @@ const pathOf = (issue: v.BaseIssue<unknown>) =>
 
 /** What an operator should know of routes that load but guard less than they seem to. */
 export function ingressWarnings(routes: readonly IngressRoute[]): string[] {
-  return routes.flatMap(({ route, signature: { scheme, header, timestampHeader, contentTemplate } }) => {
-    const signsTime = contentTemplate.includes('{timestamp}')
-    if (scheme === 'none')
+  return routes.flatMap(declared => {
+    const { route, signature } = declared
+    if (signature.scheme === 'none')
       return [`The ingress route '${route}' is unsigned: whoever reaches it can make the plugin act.`]
-    if (scheme === 'standard-webhooks') return []
-    if (!header)
+    if (signature.scheme === 'standard-webhooks') return []
+    if (!signature.header)
       return [`The ingress route '${route}' names no signature header, so it refuses every request.`]
-    if (scheme === 'hmac-sha256' && timestampHeader && !signsTime)
-      return [`The ingress route '${route}' does not sign its timestamp, so a seen request can be replayed.`]
-    if (scheme === 'hmac-sha256' && !timestampHeader && signsTime)
-      return [`The ingress route '${route}' signs a timestamp but names no header for it.`]
-    return []
+    return signature.scheme === 'hmac-sha256' ? hmacWarnings(declared) : []
   })
+}
+
+/** How a request that somebody has seen can be sent again. */
+function hmacWarnings({ route, signature, dedupOn }: IngressRoute): string[] {
+  const { timestampHeader, contentTemplate } = signature
+  const signsTime = contentTemplate.includes('{timestamp}')
+  const warnings: string[] = []
+  if (!signsTime)
+    warnings.push(
+      `The ingress route '${route}' does not sign a timestamp, so a seen request can be replayed at any time.`,
+    )
+  else if (!timestampHeader)
+    warnings.push(`The ingress route '${route}' signs a timestamp but names no header for it.`)
+  if (dedupOn !== 'body')
+    warnings.push(
+      `The ingress route '${route}' takes the id of a delivery from a header that is not signed, so a seen request passes for a new one under another id. With dedupOn "body" it does not.`,
+    )
+  return warnings
 }
 
 /** Free of `:` and `/`, since the id stands in URLs and in keys beside others. */

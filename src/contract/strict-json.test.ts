@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { parseStrictJson } from './strict-json.ts'
 
 const options = { maxDepth: 32, refuse: (why: string) => new RangeError(`body ${why}`) }
@@ -51,6 +51,28 @@ describe('parseStrictJson', () => {
 
   it('refuses bytes that are not UTF-8', () => {
     expect(refusal(new Uint8Array([0x22, 0xff, 0x22]))).toEqual(['body is not valid UTF-8'])
+  })
+
+  it.each([
+    ['lists', '['.repeat(33), 'is nested deeper than 32 levels'],
+    ['objects', '{"a":'.repeat(33), 'is nested deeper than 32 levels'],
+    ['lists behind a text', `["[[", "\\"[", ${'['.repeat(32)}`, 'is nested deeper than 32 levels'],
+    ['members', `[${'0,'.repeat(100_001)}`, 'has more than 100000 members'],
+  ])('refuses too many %s before it parses', (_name, text, why) => {
+    const parsed = vi.spyOn(JSON, 'parse')
+    try {
+      expect(refusal(text)).toEqual([`body ${why}`])
+      expect(parsed).not.toHaveBeenCalled()
+    } finally {
+      parsed.mockRestore()
+    }
+  })
+
+  it('counts nothing that stands in a text', () => {
+    const text = `[[{${'{['.repeat(40)},\\"`.repeat(3) + ','.repeat(100_001)
+    expect(parse(JSON.stringify({ a: [[text]] }))).toEqual({ a: [[text]] })
+    expect(parse(`${'[0],'.repeat(40).replace(/^/, '[')}0]`)).toHaveLength(41)
+    expect(refusal('{"a":"[')).toEqual(['body is not valid JSON'])
   })
 
   it('takes text nested a hundred thousand levels deep without falling over', () => {

@@ -12,6 +12,9 @@ it('needs no more than a database and an engine, and is strict by itself', () =>
     api: {
       validationDetails: false,
       bodyLimitBytes: 26_214_400,
+      inflightBodyBytes: 104_857_600,
+      ingressPerAddress: { limit: 1_200, ttlMs: 60_000 },
+      inlineMediaBytes: 0,
       corsOrigins: [],
       rateLimits: [
         { name: 'short', ttlMs: 1_000, limit: 10 },

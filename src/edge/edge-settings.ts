@@ -43,6 +43,8 @@ const EdgeEnv = v.object({
   RATE_LIMIT_LONG_TTL: number('3600000'),
   RATE_LIMIT_LONG_LIMIT: number('1000'),
   RATE_LIMIT_FAILED_KEYS: number('20'),
+  INGRESS_INSTANCE_TTL: number('60000'),
+  INGRESS_IP_LIMIT: number('1200'),
 })
 
 declare const WHARF_VERSION: string | undefined
@@ -85,6 +87,10 @@ export function readEdgeSettings(env: Readonly<Record<string, unknown>>): EdgeSe
       ],
       failedKeys: { limit: set.RATE_LIMIT_FAILED_KEYS, ttlMs: 60_000 },
       bodyLimitBytes: set.BODY_SIZE_LIMIT,
+      inflightBodyBytes: 4 * set.BODY_SIZE_LIMIT,
+      ingressPerAddress: { limit: set.INGRESS_IP_LIMIT, ttlMs: set.INGRESS_INSTANCE_TTL },
+      // Files are at the engine.
+      inlineMediaBytes: 0,
       corsOrigins: effectiveOrigins(set.CORS_ORIGINS, production),
       baseUrl: set.BASE_URL || null,
     },

@@ -173,8 +173,7 @@ export function credentialsSuite(rig: () => ApiUnderTest): void {
       '/api/%2573essions',
     ])('the path %s is no way round it', async path => {
       const response = await fetch(rig().baseUrl + path)
-      // Read and not cancelled: with a busy machine, Node 26.10's fetch then asks a cancelled body for more without end.
-      await response.text()
+      await response.body?.cancel()
       expect([400, 401, 404]).toContain(response.status)
     })
 

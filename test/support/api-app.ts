@@ -29,6 +29,9 @@ export const settings: ApiSettings = {
   rateLimits: [{ name: 'short', ttlMs: 1000, limit: 1000 }],
   failedKeys: { limit: 1000, ttlMs: 60_000 },
   bodyLimitBytes: 64 * 1024,
+  inflightBodyBytes: 256 * 1024,
+  ingressPerAddress: { limit: 1000, ttlMs: 60_000 },
+  inlineMediaBytes: 1_000,
   corsOrigins: [],
   baseUrl: null,
 }

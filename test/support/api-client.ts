@@ -45,10 +45,8 @@ export async function ask(
   { key = api.adminKey, body, headers = {} }: Asked = {},
 ): Promise<Answer> {
   const raw = typeof body === 'string' || body instanceof Uint8Array || body instanceof FormData
-  const leave = new AbortController()
   const response = await fetch(`${api.baseUrl}/api${path}`, {
     method,
-    signal: leave.signal,
     headers: {
       ...(key !== null && { 'x-api-key': key }),
       ...(!(body instanceof FormData) && { 'content-type': 'application/json' }),
@@ -61,7 +59,7 @@ export async function ask(
   const type = response.headers.get('content-type')
   // A stream has no end to wait for; its own tests read it.
   const isStream = type?.startsWith('text/event-stream')
-  if (isStream) leave.abort()
+  if (isStream) await response.body?.cancel()
   const text = isStream ? '' : await response.text()
   const isJson = type?.startsWith('application/json')
   const answer = {
@@ -77,6 +75,7 @@ function checkShape(method: string, path: string, { status, body, headers }: Ans
   const said = `${method} ${path}: ${status} ${JSON.stringify(body)}`
   if (
     headers.get('x-content-type-options') !== 'nosniff' ||
+    headers.get('x-frame-options') !== 'DENY' ||
     !headers.get('cache-control')?.includes('no-store')
   )
     throw new Error(`an answer without the fixed headers: ${said}`)

@@ -20,13 +20,13 @@ export interface TestDatabase extends AsyncDisposable {
   writer: Writer
 }
 
-async function connect(url: string, cleanUp: () => Promise<void>): Promise<TestDatabase> {
+async function connect(url: string, cleanUp: () => Promise<void>, isEmpty = false): Promise<TestDatabase> {
   const client = createClient({ url })
   const files = readdirSync(MIGRATIONS).filter(file => file.endsWith('.sql'))
   const sql = files.sort().map(file => readFileSync(join(MIGRATIONS, file), 'utf8'))
   const statements = sql.flatMap(text => text.split('--> statement-breakpoint'))
   if (url.startsWith('file:')) await client.execute('PRAGMA journal_mode = WAL')
-  await client.batch(statements, 'write')
+  if (!isEmpty) await client.batch(statements, 'write')
   let last: Promise<unknown> = Promise.resolve()
   return {
     url,
@@ -56,8 +56,8 @@ export function openFile(): Promise<TestDatabase> {
   return connect(`file:${folder}/test.db`, async () => rmSync(folder, { recursive: true, force: true }))
 }
 
-/** A server as the edge has it, in a process of its own. */
-export async function openSqld(): Promise<TestDatabase> {
+/** A server as the edge has it, in a process of its own; without tables, for those who make them, when it is to be empty. */
+export async function openSqld({ isEmpty = false } = {}): Promise<TestDatabase> {
   const folder = newFolder()
   const port = await freePort()
   const sqld = await startChild({
@@ -65,10 +65,11 @@ export async function openSqld(): Promise<TestDatabase> {
     args: ['--db-path', `${folder}/db`, '--http-listen-addr', `127.0.0.1:${port}`, '--no-welcome'],
     until: /(listening for incoming user HTTP)[\s\S]*SQLite autocheckpoint/,
   })
-  return connect(`http://127.0.0.1:${port}`, async () => {
+  const cleanUp = async () => {
     await sqld[Symbol.asyncDispose]()
     rmSync(folder, { recursive: true, force: true })
-  })
+  }
+  return connect(`http://127.0.0.1:${port}`, cleanUp, isEmpty)
 }
 
 /** sqld does not say which port it was given, so it is told one. */

@@ -93,6 +93,7 @@ const edgeEnv = (database: TestDatabase, engineUrl: string) => ({
   RATE_LIMIT_MEDIUM_LIMIT: String(MANY),
   RATE_LIMIT_LONG_LIMIT: String(MANY),
   RATE_LIMIT_FAILED_KEYS: String(MANY),
+  INGRESS_IP_LIMIT: String(MANY),
 })
 
 export async function startOnNode(): Promise<ApiUnderTest> {
@@ -124,6 +125,9 @@ export async function startOnNode(): Promise<ApiUnderTest> {
       rateLimits: ['short', 'medium', 'long'].map(name => ({ name, ttlMs: 1000, limit: MANY })),
       failedKeys: { limit: MANY, ttlMs: 1000 },
       bodyLimitBytes: BODY_LIMIT,
+      inflightBodyBytes: 4 * BODY_LIMIT,
+      ingressPerAddress: { limit: MANY, ttlMs: 1000 },
+      inlineMediaBytes: 0,
       corsOrigins: [DASHBOARD],
       baseUrl: null,
     },

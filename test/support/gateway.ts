@@ -22,8 +22,8 @@ export interface GatewayProcess extends AsyncDisposable {
     body?: unknown,
     options?: { key?: string | null; headers?: Record<string, string> },
   ): Promise<Answer>
-  /** Resolves when it is gone, by whatever cause. */
-  readonly ended: Promise<void>
+  /** Resolves with the exit code when it is gone; null when a signal has ended it. */
+  readonly ended: Promise<number | null>
   /** SIGKILL, and wait until it is gone. */
   kill(): Promise<void>
   /** SIGTERM; resolves with the exit code. */
@@ -41,11 +41,14 @@ interface Options {
   dataDir: string
   whatsappUrl: string
   env?: Record<string, string>
+  /** A command that ends by becoming the one that follows it: to give the gateway another world than ours. */
+  through?: readonly string[]
 }
 
 /** Starts it and waits until it listens. Rejects with its output when it ends before that. */
-export async function startGateway({ dataDir, whatsappUrl, env = {} }: Options): Promise<GatewayProcess> {
-  const child = spawnGateway({ dataDir, whatsappUrl, env })
+export async function startGateway({ env = {}, ...options }: Options): Promise<GatewayProcess> {
+  const { dataDir } = options
+  const child = spawnGateway({ ...options, env })
   const output = collect(child)
   const url = await new Promise<string>((resolve, reject) => {
     const timer = setTimeout(() => fail('did not listen in time'), START_TIMEOUT_MS)
@@ -74,7 +77,7 @@ export async function startGateway({ dataDir, whatsappUrl, env = {} }: Options):
     return (await ended)[0]
   }
 
-  const ended = once(child, 'exit').then(() => {})
+  const ended = once(child, 'exit').then(([code]: (number | null)[]) => code ?? null)
 
   return {
     url,
@@ -104,8 +107,14 @@ export async function startGateway({ dataDir, whatsappUrl, env = {} }: Options):
 }
 
 /** The process alone, for starts that must fail. */
-export function spawnGateway({ dataDir, whatsappUrl, env = {} }: Options): ChildProcess {
-  return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN], {
+export function spawnGateway({ dataDir, whatsappUrl, env = {}, through = [] }: Options): ChildProcess {
+  const [program = '', ...args] = [
+    ...through,
+    process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    MAIN,
+  ]
+  return spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env.PATH ?? '',

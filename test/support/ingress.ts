@@ -46,7 +46,7 @@ export type Handler = (call: WebhookCall, signal: AbortSignal) => Promise<void>
 
 /** A gateway's ingress over a database file. `restart` makes all of it anew over the same file, without a goodbye. */
 export async function openIngress(
-  options: { concurrency?: number; ipLimit?: number; instanceLimit?: number } = {},
+  options: { concurrency?: number; ipLimit?: number; instanceLimit?: number; maxWaiting?: number } = {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'wharf-ingress-'))
   const clock = createFakeClock()
@@ -82,6 +82,7 @@ export async function openIngress(
       log,
       attempt,
       concurrency: options.concurrency ?? 10,
+      maxWaiting: options.maxWaiting ?? 10_000,
       hooks: { run: async (event, data, origin) => told.push({ event, data, origin }) },
     })
     const instances = createInstances({

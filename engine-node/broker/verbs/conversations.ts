@@ -10,6 +10,7 @@ import { GatewayError } from '../../../src/contract/errors.ts'
 import { ChatId, SessionId, WaMessageId } from '../../../src/contract/ids.ts'
 import { type Reply, type SendResult, SendText } from '../../../src/contract/message.ts'
 import { type Db, isUniqueViolation, type Statement, type Writer } from '../../../src/db/db.ts'
+import { findContact } from '../../../src/db/directory/people.ts'
 import {
   deleteMapping,
   findByProvider,
@@ -51,8 +52,12 @@ export interface ConversationDeps {
   writer: Writer
   sender: ConversationSender
   sessionExists(sessionId: string): Promise<boolean>
-  /** Hears of each change of who answers in a chat, once it is durable. */
-  handedOver(key: MappingKey, state: HandoverState): void
+  /** Hears of each change of who answers in a chat, once it is durable; with the ids of the person, where it is one's. */
+  handedOver(
+    key: MappingKey,
+    state: HandoverState,
+    ids?: { phoneId: string | null; lidId: string | null },
+  ): void
   /** Epoch milliseconds. */
   now(): number
 }
@@ -148,11 +153,13 @@ export function createConversationVerbs(deps: ConversationDeps): ConversationVer
   return {
     'conversations.send': ([envelope], origin) => send(envelope, origin),
     async 'handover.set'([key, state], { pluginId, assertStillAllowed }) {
-      const place = { pluginId, ...key }
+      const { chatId } = (await findMapping(db, { pluginId, ...key })) ?? key
+      const place = { pluginId, ...key, chatId }
       assertStillAllowed()
       const [changed] = await writer.commit([setHandover(db, place, state, now())])
       if (changed !== 1) throw new GatewayError('not_found', 'handover.set: the chat has no mapping')
-      deps.handedOver(place, state)
+      const person = await findContact(db, key.sessionId, chatId)
+      deps.handedOver(place, state, ...(person ? [person] : []))
       return null
     },
     async 'mappings.upsert'([key, providerConversationId], { pluginId, assertStillAllowed }) {

@@ -26,6 +26,10 @@ const verbs = () =>
       if (!isReady) throw new GatewayError('session_not_ready', 'connecting')
       return link
     },
+    open: async ({ chatId, messageId }) => ({
+      stream: new Response(`${chatId} ${messageId}`).body as ReadableStream<Uint8Array>,
+      bytes: 20,
+    }),
   })
 
 let count = 0
@@ -76,6 +80,16 @@ describe('history', () => {
       expect(history[0]).toMatchObject({ fromMe: true, isGroup: false, kind: 'individual', body: 'text 2' })
       expect(history[1]).toMatchObject({ fromMe: false, quotedMessage: { id: 'Q', body: 'asked' } })
     }
+  })
+
+  it('has files where they are asked for', async () => {
+    const media = { mimetype: 'image/png', sizeBytes: 12, archived: true }
+    await store(row({ type: 'image', metadata: { media } }))
+    const ask = (includeMedia: unknown) =>
+      verbs()['engine.getChatHistory']([session, '1555@c.us', 1, includeMedia], origin)
+    expect((await ask(true))[0]?.media).toMatchObject({ data: btoa('1555@c.us W1') })
+    for (const no of [false, undefined, 'yes'])
+      expect((await ask(no))[0]?.media).toEqual({ ...media, omitted: true })
   })
 
   it('is at most a hundred long', async () => {

@@ -1,5 +1,6 @@
 // `engine.*`: what a plugin may read of a session. Chats, history and people come from our own store; numbers, and groups that
 // are not in it, are asked of WhatsApp.
+import { INLINE_BUDGET_BYTES, type OpenFile, withFiles } from '../../../src/api/inline-media.ts'
 import { chatKind, isLidId } from '../../../src/contract/chat-id.ts'
 import {
   type GroupInfo,
@@ -14,6 +15,7 @@ import { listChatRows } from '../../../src/db/directory/chats.ts'
 import { findContact, listContacts } from '../../../src/db/directory/people.ts'
 import { toChatSummary, toContact } from '../../../src/db/directory/views.ts'
 import { toNeutral } from '../../sessions/jid.ts'
+import { phoneDigits } from '../../sessions/number-check.ts'
 import type { AddressBook } from '../../sessions/people.ts'
 import type { Verbs } from '../verb.ts'
 
@@ -29,6 +31,7 @@ export interface EngineReadDeps {
   now(): number
   /** Rejects with `session_not_ready` while it is connecting. */
   link(sessionId: string): Promise<SessionReads>
+  open: OpenFile
 }
 
 type EngineVerbs = Pick<Verbs, Extract<keyof Verbs, `engine.${string}`>>
@@ -37,10 +40,7 @@ type EngineVerbs = Pick<Verbs, Extract<keyof Verbs, `engine.${string}`>>
 const MAX_CHATS = 1_000
 const MAX_CONTACTS = 5_000
 
-/** Digits of a phone number with its country code: E.164 allows 15, and nothing of fewer than 5 is one. */
-const PHONE = /^\d{5,15}$/
-
-export function createEngineVerbs({ db, now, link }: EngineReadDeps): EngineVerbs {
+export function createEngineVerbs({ db, now, link, open }: EngineReadDeps): EngineVerbs {
   /** The phone behind a lid: from the store, else from what the connection was told. Null where nobody knows. */
   async function phoneOf(sessionId: string, lidId: string): Promise<string | null> {
     const stored = await findContact(db, sessionId, lidId)
@@ -69,17 +69,18 @@ export function createEngineVerbs({ db, now, link }: EngineReadDeps): EngineVerb
       return (await link(sessionId)).account.groupInfo(groupId)
     },
     async 'engine.checkNumberExists'([sessionId, number]) {
-      const digits = number.replace(/@.*$/, '').replace(/[\s().+-]/g, '')
-      if (!PHONE.test(digits)) throw new GatewayError('invalid_input', 'argument 2 must be a phone number')
+      const digits = phoneDigits(number)
+      if (digits === null) throw new GatewayError('invalid_input', 'argument 2 must be a phone number')
       return { ...(await (await link(sessionId)).checkNumber(digits)), number }
     },
     async 'engine.getChats'([sessionId]) {
       const rows = await listChatRows(db, sessionId, { limit: MAX_CHATS, offset: 0 })
       return rows.map(row => toChatSummary(row, now()))
     },
-    async 'engine.getChatHistory'([sessionId, chatId, limit]) {
+    async 'engine.getChatHistory'([sessionId, chatId, limit, includeMedia]) {
       const rows = await chatHistory(db, { sessionId, chatId: toNeutral(chatId), limit: historyLimit(limit) })
-      return rows.map(toIncomingMessage)
+      const budget = includeMedia === true ? INLINE_BUDGET_BYTES : 0
+      return await withFiles(sessionId, rows.map(toIncomingMessage), { open, budget })
     },
     'engine.canonicalChatId': ([sessionId, chatId]) => canonical(sessionId, chatId),
     async 'engine.getContacts'([sessionId]) {

@@ -1,6 +1,12 @@
 import { describe, expect, it, vi } from 'vitest'
 import { GatewayError } from '../../../src/contract/errors.ts'
-import { fetchTimeout, MAX_FETCH_BYTES, MAX_FETCHES } from '../../../src/contract/plugin-fetch.ts'
+import {
+  fetchTimeout,
+  MAX_ALL_FETCHES,
+  MAX_FETCH_BYTES,
+  MAX_FETCHES,
+  OWN_FETCHES,
+} from '../../../src/contract/plugin-fetch.ts'
 import type { FetchedResponse, GuardedFetch } from '../../net/guarded-fetch.ts'
 import type { FetchRequest } from '../../net/request.ts'
 import type { CallOrigin } from '../verb.ts'
@@ -26,7 +32,9 @@ const noConfig = { base: {}, sessions: {} }
 function start(net: NetRules | null = { allow: ['a.example'] }, fetch: GuardedFetch = async () => answer) {
   const spy = vi.fn(fetch)
   const verbs = createNetVerbs({ fetch: spy, policyOf: async () => ({ net, config: noConfig }) })
-  return { spy, get: (url: string, init = {}) => verbs['net.fetch']([url, init], origin) }
+  const get = (url: string, init = {}, pluginId = origin.pluginId) =>
+    verbs['net.fetch']([url, init], { ...origin, pluginId })
+  return { spy, get }
 }
 
 describe('where a plugin may fetch', () => {
@@ -109,6 +117,7 @@ describe('a request', () => {
       hosts: ['a.example:444'],
       timeoutMs: 30_000,
       maxBytes: 10 * 1024 * 1024,
+      signal: origin.signal,
     })
   })
 
@@ -138,6 +147,26 @@ describe('a request', () => {
     await vi.waitFor(() => expect(open).toHaveLength(MAX_FETCHES + 1))
     for (const end of open) end()
     await Promise.all([...running.slice(1), next])
+  })
+
+  it('has its share while another plugin holds every place', async () => {
+    const open: (() => void)[] = []
+    const { get } = start(undefined, () => new Promise(resolve => open.push(() => resolve(answer))))
+    const of = (pluginId: string, count: number) =>
+      Array.from({ length: count }, () => get('https://a.example/', {}, pluginId))
+    const running = of('hog', MAX_FETCHES)
+    await vi.waitFor(() => expect(open).toHaveLength(MAX_FETCHES))
+    running.push(...of('other', OWN_FETCHES))
+    await vi.waitFor(() => expect(open).toHaveLength(MAX_FETCHES + OWN_FETCHES))
+    for (const pluginId of ['hog', 'other'])
+      await expect(get('https://a.example/', {}, pluginId)).rejects.toThrow('too many concurrent')
+    // Plugins that stand together get no further than this.
+    for (let n = MAX_FETCHES + OWN_FETCHES; n < MAX_ALL_FETCHES; n += OWN_FETCHES)
+      running.push(...of(`friend-${n}`, OWN_FETCHES))
+    await vi.waitFor(() => expect(open).toHaveLength(MAX_ALL_FETCHES))
+    await expect(get('https://a.example/', {}, 'late')).rejects.toThrow('too many concurrent')
+    for (const end of open) end()
+    await Promise.all(running)
   })
 
   it('frees its place when it fails', async () => {

@@ -7,8 +7,10 @@ import {
   type FetchAnswer,
   type FetchInit,
   fetchTimeout,
+  MAX_ALL_FETCHES,
   MAX_FETCH_BYTES,
   MAX_FETCHES,
+  OWN_FETCHES,
 } from '../../../src/contract/plugin-fetch.ts'
 import type { GuardedFetch } from '../../net/guarded-fetch.ts'
 import type { CallOrigin, Verbs } from '../verb.ts'
@@ -24,21 +26,34 @@ export interface NetDeps {
 type NetVerbs = Pick<Verbs, 'net.fetch'>
 
 export function createNetVerbs({ fetch, policyOf }: NetDeps): NetVerbs {
-  let inFlight = 0
+  const inFlight = new Map<string, number>()
 
-  async function request(url: string, init: FetchInit, { pluginId, assertStillAllowed }: CallOrigin) {
+  /** A place among those of all, or one of the few that are the plugin's own. Gives the way back; null where there is none. */
+  function take(pluginId: string): (() => void) | null {
+    const own = inFlight.get(pluginId) ?? 0
+    const all = [...inFlight.values()].reduce((sum, count) => sum + count, 0)
+    if (all >= (own < OWN_FETCHES ? MAX_ALL_FETCHES : MAX_FETCHES)) return null
+    inFlight.set(pluginId, own + 1)
+    return () => {
+      const left = (inFlight.get(pluginId) ?? 1) - 1
+      if (left > 0) inFlight.set(pluginId, left)
+      else inFlight.delete(pluginId)
+    }
+  }
+
+  async function request(url: string, init: FetchInit, { pluginId, signal, assertStillAllowed }: CallOrigin) {
     const place = placeOf(url)
     const { net, config } = await policyOf(pluginId)
     if (place === null || !mayFetch(net, config, place))
       throw denied('host', `Plugin ${pluginId} may not fetch ${url} — ${WAY_OUT}`)
+    assertStillAllowed()
     // Counted here, behind all that may wait, so that no two calls see the same place free.
-    if (inFlight >= MAX_FETCHES)
+    const giveBack = take(pluginId)
+    if (giveBack === null)
       throw denied(
         'fetches',
         `too many concurrent plugin net.fetch calls (max ${MAX_FETCHES}); try again when one is done`,
       )
-    assertStillAllowed()
-    inFlight += 1
     try {
       const { method, headers, body, timeoutMs } = init
       return await fetch({
@@ -50,6 +65,8 @@ export function createNetVerbs({ fetch, policyOf }: NetDeps): NetVerbs {
         hosts: [`${place.host}:${place.port}`],
         timeoutMs: fetchTimeout(timeoutMs),
         maxBytes: MAX_FETCH_BYTES,
+        // A plugin that is stopped sends nothing more, and its places are free for others.
+        signal,
       })
     } catch (thrown) {
       if (thrown instanceof GatewayError && thrown.details.maxBytes === MAX_FETCH_BYTES)
@@ -60,7 +77,7 @@ export function createNetVerbs({ fetch, policyOf }: NetDeps): NetVerbs {
         )
       throw thrown
     } finally {
-      inFlight -= 1
+      giveBack()
     }
   }
 

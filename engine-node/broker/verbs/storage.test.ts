@@ -35,7 +35,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-function start(pluginId = 'bot') {
+function start(pluginId = 'bot', limits: { maxKeys?: number; maxListBytes?: number } = {}) {
   let queue: Promise<unknown> = Promise.resolve()
   const writer: Writer = {
     commit(statements) {
@@ -46,7 +46,7 @@ function start(pluginId = 'bot') {
     },
   }
   const db = drizzle(client, { schema }) as unknown as Db
-  const verbs = createStorageVerbs({ db, writer, quotaBytes: QUOTA })
+  const verbs = createStorageVerbs({ db, writer, quotaBytes: QUOTA, ...limits })
   const signal = new AbortController().signal
   const allowed = { assertStillAllowed: () => {}, assertActiveFor: () => {} }
   const origin: CallOrigin = { pluginId, inFlight: [], signal, ...allowed }
@@ -68,6 +68,15 @@ async function bytes(pluginId = 'bot') {
     args: [pluginId],
   })
   return { counted: Number(rows[0]?.counted), held: Number(rows[0]?.held) }
+}
+
+/** How many keys a plugin is known to have. */
+async function counted(pluginId = 'bot') {
+  const { rows } = await client.execute({
+    sql: 'select storage_keys from plugins where id = ?',
+    args: [pluginId],
+  })
+  return Number(rows[0]?.storage_keys)
 }
 
 describe('storage', () => {
@@ -159,6 +168,55 @@ describe('storage', () => {
     expect(counted).toBeLessThanOrEqual(QUOTA)
     expect(results.some(result => result.status === 'rejected')).toBe(true)
     expect((await list()).length).toBeGreaterThan(5)
+  })
+
+  it('takes no more keys than a plugin may have, and changes those that are there', async () => {
+    const { get, set, remove, list } = start('bot', { maxKeys: 3 })
+    for (const key of ['a', 'b', 'c']) await set(key, 1)
+    await expect(set('d', 1)).rejects.toMatchObject({
+      code: 'capability_failed',
+      message: 'storage quota exceeded (limit 1000 bytes in 3 keys)',
+    })
+    await set('a', 2)
+    expect([await get('a'), await get('d'), await list()]).toEqual([2, null, ['a', 'b', 'c']])
+    expect([await bytes(), await counted()]).toEqual([{ counted: 6, held: 6 }, 3])
+    await start('other', { maxKeys: 3 }).set('a', 1)
+    for (const key of ['b', 'b', 'nothing']) await remove(key)
+    expect(await counted()).toBe(2)
+    const results = await Promise.allSettled(['d', 'e', 'f'].map(key => set(key, 1)))
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected'])
+    expect([await list(), await counted()]).toEqual([['a', 'c', 'd'], 3])
+  })
+
+  it('goes on with keys from before they were counted', async () => {
+    const { set, remove } = start('bot', { maxKeys: 2 })
+    for (const key of ['a', 'b']) await set(key, 1)
+    await client.execute("update plugins set storage_keys = 0 where id = 'bot'")
+    await set('a', 2)
+    await remove('a')
+    expect(await counted()).toBe(0)
+  })
+
+  it('lists no more than a frame can hold, as it would be written', async () => {
+    const keys = ['a1', 'a2', 'b\u0001', `b"${'é'.repeat(4)}`]
+    const { set, list } = start('bot', { maxListBytes: Buffer.byteLength(JSON.stringify(keys)) })
+    for (const key of keys) await set(key, 1)
+    expect(await list('a')).toEqual(['a1', 'a2'])
+    expect(await list('b')).toEqual(['b\u0001', `b"${'é'.repeat(4)}`])
+    expect(await list()).toHaveLength(4)
+    await set('c', 1)
+    await expect(list()).rejects.toMatchObject({
+      code: 'capability_failed',
+      message: 'too many keys for one list: ask with a longer prefix',
+    })
+  })
+
+  it('lists none of too many keys that were there before', async () => {
+    const { set } = start()
+    for (const key of ['a1', 'a2', 'b1']) await set(key, 1)
+    const { list } = start('bot', { maxKeys: 2 })
+    await expect(list()).rejects.toThrow('too many keys')
+    expect(await list('a')).toEqual(['a1', 'a2'])
   })
 
   it('writes nothing for a plugin that may no longer', async () => {

@@ -70,8 +70,6 @@ export const eventRoutes: readonly Route[] = [
     async handle({ query, key: given }, { db }) {
       const key = keyOf(given)
       refuseForeign(key, query.sessionId)
-      const refusal = query.after === undefined ? null : await gone(db, query.after)
-      if (refusal !== null) return refusal
       const { pruned, newest } = await logBounds(db)
       const { events, next } = await readEvents(
         db,
@@ -83,6 +81,9 @@ export const eventRoutes: readonly Route[] = [
         },
         { after: query.after ?? pruned, limit: query.limit, newest },
       )
+      // Behind the page: what was cut off while it was read is missing in it.
+      const refusal = query.after === undefined ? null : await gone(db, query.after)
+      if (refusal !== null) return refusal
       const body = `{"events":[${events.map(toEventText).join(',')}],"next":${next},"newest":${newest}}`
       return reply(200, body, {})
     },

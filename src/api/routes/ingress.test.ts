@@ -3,12 +3,12 @@ import { createIngress, type Ingress } from '../../../engine-node/ingress/ingres
 import { createLog } from '../../../engine-node/log.ts'
 import { readSettings } from '../../../engine-node/settings.ts'
 import { createSealer } from '../../../engine-node/store/sealer.ts'
-import { hashKey, settings } from '../../../test/support/api-app.ts'
+import { hashKey, openApp, settings } from '../../../test/support/api-app.ts'
 import { createFakeClock } from '../../../test/support/fake-clock.ts'
 import { openIngress, type TestIngress } from '../../../test/support/ingress.ts'
 import type { Engine } from '../../contract/engine.ts'
 import { GatewayError } from '../../contract/errors.ts'
-import type { InstanceView } from '../../contract/ingress.ts'
+import { type IngressAnswer, type InstanceView, MAX_INGRESS_BODY_BYTES } from '../../contract/ingress.ts'
 import { createApp } from '../app.ts'
 import { ensureFirstKey } from '../first-key.ts'
 import type { ApiDeps } from '../route.ts'
@@ -211,4 +211,115 @@ describe('a webhook', () => {
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '5'])
     expect(await store.rows()).toEqual([])
   })
+})
+
+describe('before the engine hears of it', () => {
+  const PATH = '/ingress/desk/main/chat'
+
+  /** An app whose engine answers when it is told to. */
+  async function open(options: Parameters<typeof openApp>[0] = {}) {
+    const gate = Promise.withResolvers<IngressAnswer>()
+    let received = 0
+    const engine = {
+      call() {
+        received += 1
+        return gate.promise
+      },
+    } as unknown as Engine
+    const app = await openApp({ ...options, deps: { engine } })
+    return { app, answer: gate.resolve, received: () => received }
+  }
+  const said = (bytes: number) => ({ headers: { 'content-length': String(bytes) } })
+
+  it('no more of strangers is held than they may have together, and those with a key have the rest', async () => {
+    const total = 16 * MAX_INGRESS_BODY_BYTES
+    const { app, answer, received } = await open({ settings: { inflightBodyBytes: total } })
+    await using _ = app
+    const post = (address: string) =>
+      app.ask('POST', PATH, { key: null, body: {}, address, ...said(MAX_INGRESS_BODY_BYTES) })
+    const held = ['192.0.2.1', '192.0.2.1', '192.0.2.2', '192.0.2.2'].map(post)
+    await expect.poll(received).toBe(4)
+    const refused = await post('192.0.2.3')
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
+    expect(received()).toBe(4)
+    expect((await app.ask('POST', '/sessions', { body: {}, ...said(60_000) })).status).toBe(400)
+    answer({ status: 202, headers: {}, body: 'accepted' })
+    expect((await Promise.all(held)).map(({ status }) => status)).toEqual([202, 202, 202, 202])
+    expect((await post('192.0.2.3')).status).toBe(202)
+  })
+
+  it('nor of those who do not say how much it will be', async () => {
+    const { app, answer, received } = await open({ settings: { inflightBodyBytes: 800 } })
+    await using _ = app
+    const post = (address: string, text: string) =>
+      app.ask('POST', PATH, { key: null, body: text, address, headers: {} })
+    const held = ['192.0.2.1', '192.0.2.2'].map(address => post(address, 'x'.repeat(90)))
+    await expect.poll(received).toBe(2)
+    expect((await post('192.0.2.3', 'x'.repeat(90))).status).toBe(503)
+    answer({ status: 202, headers: {}, body: 'accepted' })
+    expect((await Promise.all(held)).map(({ status }) => status)).toEqual([202, 202])
+    expect((await post('192.0.2.3', 'x'.repeat(90))).status).toBe(202)
+  })
+
+  it('one address brings no more than its window, and the body of the next is not read', async () => {
+    const { app, answer, received } = await open({
+      settings: { ingressPerAddress: { limit: 2, ttlMs: 60_000 } },
+    })
+    await using _ = app
+    answer({ status: 202, headers: {}, body: 'accepted' })
+    const statuses: number[] = []
+    for (const path of [PATH, '/ingress/other/one/route', PATH])
+      statuses.push((await app.ask('POST', path, { key: null, body: {} })).status)
+    expect([statuses, received()]).toEqual([[202, 202, 429], 2])
+    let pulled = 0
+    const pull = () => {
+      pulled += 1
+    }
+    const body = new ReadableStream({ pull }, { highWaterMark: 0 })
+    const request = { method: 'POST', body, duplex: 'half' } as RequestInit
+    const api = createApp({ ...app.deps, settings: { ...app.deps.settings, rateLimits: [] } })
+    for (const _ of [1, 2])
+      await api.fetch(new Request(`http://api.test/api${PATH}`, { method: 'POST' }), { address: 'a' })
+    const refused = await api.fetch(new Request(`http://api.test/api${PATH}`, request), { address: 'a' })
+    expect([refused.status, pulled]).toEqual([429, 0])
+    expect(refused.headers.get('x-ratelimit-limit-ingress-ip')).toBe('2')
+    expect(refused.headers.get('retry-after')).toBe('60')
+    expect(await refused.json()).toEqual({
+      statusCode: 429,
+      message: 'Too many requests',
+      error: 'Too Many Requests',
+    })
+    app.clock.now += 60_000
+    expect((await app.ask('POST', PATH, { key: null, body: {} })).status).toBe(202)
+  })
+
+  it.each([200, 202, 204, 205, 304, 500])(
+    'an answer of %i keeps the fixed headers, and a body where there is one',
+    async status => {
+      const { app, answer } = await open()
+      await using _ = app
+      answer({
+        status,
+        headers: {
+          'content-type': 'text/plain; charset=utf-8',
+          'cache-control': 'public, max-age=99999',
+          'x-content-type-options': 'none',
+          'x-frame-options': 'ALLOWALL',
+          'x-mine': 'y',
+        },
+        body: status === 200 ? 'text' : '',
+      })
+      const response = await app.ask('POST', PATH, { key: null, body: {} })
+      expect([response.status, await response.text()]).toEqual([status, status === 200 ? 'text' : ''])
+      expect(Object.fromEntries(response.headers)).toMatchObject({
+        'cache-control': 'private, no-store',
+        'x-content-type-options': 'nosniff',
+        'x-frame-options': 'DENY',
+        'x-mine': 'y',
+      })
+      const bodyless = [204, 205, 304].includes(status)
+      expect(response.body === null).toBe(bodyless)
+      expect(response.headers.get('content-type')).toBe(bodyless ? null : 'text/plain; charset=utf-8')
+    },
+  )
 })

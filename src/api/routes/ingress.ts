@@ -18,7 +18,7 @@ export const ingressRoutes: readonly Route[] = methods.map(method =>
     path: '/ingress/:pluginId/:instanceId/:path',
     summary: 'Deliver a webhook to an instance of a plugin',
     role: 'public',
-    // The engine counts these by windows of their own.
+    // A raw row has a window of its own.
     rateLimited: false,
     params: Target,
     raw: { maxBytes: MAX_INGRESS_BODY_BYTES },

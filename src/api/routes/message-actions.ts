@@ -15,10 +15,14 @@ import {
 } from '../../contract/outgoing.ts'
 import { chatHistory, toIncomingMessage } from '../../db/chat-history.ts'
 import { reactionsTo } from '../../db/message-changes.ts'
+import { withFiles } from '../inline-media.ts'
 import { type Route, reply, route } from '../route.ts'
-import { clamped, pathId } from '../validate.ts'
+import { clamped, flagged, pathId } from '../validate.ts'
 import { requireSession } from './chats.ts'
 import { BySession } from './sessions.ts'
+
+/** Messages of one chat in one answer, where somebody asks for many. */
+const MAX_DEEP = 2_000
 
 const noMessage = (id: string) => `Message ${id} not found`
 const noChat = (id: string) => `Chat ${id} not found`
@@ -75,16 +79,26 @@ export const messageActionRoutes: readonly Route[] = [
     role: 'viewer',
     params: ByChat,
     query: v.object({
-      limit: clamped({ min: 1, max: 100, fallback: 50 }),
-      includeMedia: v.optional(v.unknown()),
-      deep: v.optional(v.unknown()),
+      limit: clamped({ min: 1, max: MAX_DEEP, fallback: 50 }),
+      includeMedia: flagged(false),
+      /** Further back than OpenWA's other engine looks; here it only lifts the limit. */
+      deep: flagged(false),
     }),
     chats: ({ params }) => [params.chatId],
     status: 200,
     result: v.array(IncomingMessage),
-    async handle({ params: { sid, chatId }, query: { limit } }, { db }) {
+    async handle(
+      { params: { sid, chatId }, query: { limit, includeMedia, deep } },
+      { db, engine, settings },
+    ) {
       await requireSession(db, sid)
-      return (await chatHistory(db, { sessionId: sid, chatId, limit })).map(toIncomingMessage)
+      const rows = await chatHistory(db, {
+        sessionId: sid,
+        chatId,
+        limit: Math.min(limit, deep ? MAX_DEEP : 100),
+      })
+      const budget = includeMedia ? settings.inlineMediaBytes : 0
+      return await withFiles(sid, rows.map(toIncomingMessage), { open: engine.files?.open ?? null, budget })
     },
   }),
   route({

@@ -3,12 +3,20 @@ import * as v from 'valibot'
 import type { EngineResult } from '../../contract/engine.ts'
 import { GatewayError } from '../../contract/errors.ts'
 import { ChatId, Uuid } from '../../contract/ids.ts'
-import { MessageType, Reply, SendResult, SendText, StoredMessage } from '../../contract/message.ts'
+import {
+  MessageMedia,
+  MessageType,
+  Reply,
+  SendResult,
+  SendText,
+  StoredMessage,
+} from '../../contract/message.ts'
 import { listMessages } from '../../db/messages.ts'
 import { findSession } from '../../db/sessions.ts'
 import { REPLAYED_HEADER } from '../idempotency.ts'
+import { inlineMedia, type ListedFile, type OpenFile } from '../inline-media.ts'
 import { type Ask, type Reply as HttpReply, jsonReply, type Route, route } from '../route.ts'
-import { clamped } from '../validate.ts'
+import { clamped, flagged } from '../validate.ts'
 import { BySession, noSession } from './sessions.ts'
 
 /** Last millisecond that a date can have. */
@@ -37,6 +45,8 @@ const MessageList = v.object({
   until: v.optional(milliseconds),
   direction: v.optional(v.picklist(['incoming', 'outgoing'], 'must be incoming or outgoing')),
   type: v.optional(MessageType),
+  /** Files in the answer: on unless told. */
+  inlineMedia: flagged(true),
   orderBy: v.optional(v.picklist(['createdAt', 'timestamp'], 'must be createdAt or timestamp'), 'createdAt'),
 })
 
@@ -68,6 +78,24 @@ function toText({ customLinkPreview, ...input }: v.InferOutput<typeof SendTextBo
   return input
 }
 
+const withMedia = (row: StoredMessage): (ListedFile & { row: StoredMessage }) | null => {
+  const parsed = v.safeParse(MessageMedia, row.metadata?.media)
+  return parsed.success ? { ...row, row, media: parsed.output } : null
+}
+
+/** Rows with their files, where there is room for them. */
+async function withFiles(
+  rows: readonly StoredMessage[],
+  from: { open: OpenFile | null; budget: number },
+): Promise<StoredMessage[]> {
+  const files = rows.map(withMedia).filter(each => each !== null)
+  const media = await inlineMedia(files, from)
+  const shown = new Map(files.map(({ row }, index) => [row.id, media[index]]))
+  return rows.map(row =>
+    shown.has(row.id) ? { ...row, metadata: { ...row.metadata, media: shown.get(row.id) } } : row,
+  )
+}
+
 export const messageRoutes: readonly Route[] = [
   route({
     method: 'GET',
@@ -83,10 +111,19 @@ export const messageRoutes: readonly Route[] = [
       total: v.number(),
       unknownTimestampTotal: v.optional(v.number()),
     }),
-    async handle({ params: { sid }, query: { limit, offset, after, orderBy, ...filter } }, { db }) {
+    async handle(
+      { params: { sid }, query: { limit, offset, after, orderBy, inlineMedia: isInline, ...filter } },
+      { db, engine, settings },
+    ) {
       if ((await findSession(db, sid)) === null) throw new GatewayError('not_found', noSession(sid))
       const found = await listMessages(db, { sessionId: sid, ...filter }, { limit, offset, after, orderBy })
-      if (found !== null) return found
+      if (found !== null) {
+        const budget = isInline ? settings.inlineMediaBytes : 0
+        return {
+          ...found,
+          messages: await withFiles(found.messages, { open: engine.files?.open ?? null, budget }),
+        }
+      }
       throw new GatewayError('invalid_input', 'Validation failed', {
         details: { messages: ['after is not a message of this session'] },
       })

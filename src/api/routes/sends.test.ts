@@ -39,7 +39,7 @@ beforeEach(async () => {
     },
     async call(method: string, params: Record<string, unknown>) {
       calls.push({ method, params })
-      return /send|forward|edit/.test(method) ? { messageId: 'X', timestamp: 1 } : { success: true }
+      return /send|forward|edit|click/.test(method) ? { messageId: 'X', timestamp: 1 } : { success: true }
     },
   } as unknown as Engine
   app = await openApp({ deps: { engine } })
@@ -94,6 +94,12 @@ const target = { chatId: BOB, messageId: 'T1' }
 
 describe('sends', () => {
   it.each<[string, object, string, object]>([
+    [
+      'click-button',
+      { ...target, buttonId: 'b' },
+      'message.clickButton',
+      { input: { ...target, buttonId: 'b' } },
+    ],
     [
       'send-image',
       { ...image, caption: 'c', mentions: ['1@lid'], quotedMessageId: 'Q' },
@@ -176,7 +182,6 @@ describe('sends', () => {
   })
 
   it.each([
-    ['click-button', { ...target, buttonId: 'b' }],
     ['vote-poll', { chatId: BOB, pollMessageId: 'P', options: ['a'] }],
     ['send-product', { chatId: BOB, productId: 'p' }],
   ])('%s is not supported, and says so', async (path, body) => {

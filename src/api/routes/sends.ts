@@ -4,6 +4,7 @@ import { GatewayError } from '../../contract/errors.ts'
 import { ChatId, WaMessageId } from '../../contract/ids.ts'
 import { SendResult } from '../../contract/message.ts'
 import {
+  ClickButton,
   Done,
   Forward,
   type MediaKind,
@@ -101,6 +102,17 @@ export const sendRoutes: readonly Route[] = [
   }),
   route({
     ...send,
+    path: '/sessions/:sid/messages/click-button',
+    summary: 'Press a button of a message, or choose a row of it',
+    body: ClickButton,
+    chats: ({ body }) => [body.chatId],
+    async handle(ask, { engine }) {
+      const input = { sessionId: ask.params.sid, input: ask.body }
+      return sent(await engine.call('message.clickButton', { ...sending(ask), ...input }))
+    },
+  }),
+  route({
+    ...send,
     path: '/sessions/:sid/messages/forward',
     summary: 'Send a message of one chat to another',
     body: Forward,
@@ -130,16 +142,6 @@ export const sendRoutes: readonly Route[] = [
       return engine.files.put(boundary === null ? body : firstFile(body, boundary))
     },
   }),
-  notSupported(
-    'click-button',
-    'Pressing a button',
-    v.strictObject({
-      chatId: ChatId,
-      messageId: WaMessageId,
-      buttonId: text(256),
-      text: v.optional(text(4096)),
-    }),
-  ),
   notSupported(
     'vote-poll',
     'Voting in a poll',

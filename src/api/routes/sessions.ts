@@ -101,7 +101,11 @@ export const sessionRoutes: readonly Route[] = [
     audit: { action: 'session_created', subject: (_ask, made) => made?.id ?? null },
     status: 201,
     result: Session,
-    handle: ({ body }, { engine }) => engine.call('session.create', body),
+    handle({ body: { proxyType: _, ...body }, key }, { engine }) {
+      if (body.proxyUrl != null && key?.role !== 'admin')
+        throw new GatewayError('forbidden', 'Insufficient permissions. Required: admin')
+      return engine.call('session.create', body)
+    },
   }),
   route({
     method: 'GET',
