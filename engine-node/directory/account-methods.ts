@@ -2,13 +2,11 @@
 import type { EngineHandlers } from '../../src/contract/engine.ts'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { Link } from '../sessions/link.ts'
+import { phoneDigits } from '../sessions/number-check.ts'
 import type { ChatRemoval } from './chat-removal.ts'
 
 type Group = 'chat' | 'contact' | 'picture' | 'group' | 'presence' | 'call'
 export type AccountMethods = Pick<EngineHandlers, Extract<keyof EngineHandlers, `${Group}.${string}`>>
-
-/** Digits of a phone number with its country code: E.164 allows 15, and nothing of fewer than 5 is one. */
-const PHONE = /^\d{5,15}$/
 
 export function createAccountMethods(deps: {
   /** Rejects with `not_found`, `session_not_started` or `session_not_ready`. */
@@ -28,8 +26,8 @@ export function createAccountMethods(deps: {
       return { success: await removal.around(of, () => account.changeChat(asked)) }
     },
     async 'contact.check'({ sessionId, number }) {
-      const digits = number.replace(/@.*$/, '').replace(/[\s().+-]/g, '')
-      if (!PHONE.test(digits))
+      const digits = phoneDigits(number)
+      if (digits === null)
         throw new GatewayError('invalid_input', 'Validation failed', {
           details: { messages: ['number must be a phone number with its country code'] },
         })

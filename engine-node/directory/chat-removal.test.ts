@@ -12,9 +12,12 @@ const sessionId = '7d8f8f3e-0f0e-4a43-9d1c-2d5f0c7b8a11'
 const [phoneId, lidId, other] = ['1555@c.us', '91@lid', '1556@c.us']
 let database: TestDatabase
 let told: (string | null)[]
+let isHeard: boolean
+let written: Promise<unknown>
 
 beforeEach(async () => {
   told = []
+  isHeard = true
   database = await openFile()
   const row = (index: number, chatId: string) =>
     insertMessage({
@@ -44,8 +47,13 @@ afterEach(() => database[Symbol.asyncDispose]())
 const removal = () =>
   createChatRemoval({
     db: database.db,
-    queue: database.writer,
-    chain: { run: async (_event, { message }) => told.push(message.body) },
+    queue: {
+      commit: database.writer.commit,
+      put(statements) {
+        written = database.writer.commit([...statements])
+      },
+    },
+    chain: { order: () => (isHeard ? [1] : []), run: async (_event, { message }) => told.push(message.body) },
     log: createLog('silent'),
   })
 const left = async () => (await database.db.select().from(messages)).map(({ chatId }) => chatId)
@@ -62,6 +70,26 @@ it('deletes a chat from the list', async () => {
   await removal().around({ sessionId, chatId: '1555@s.whatsapp.net', isWhole: true }, async () => true)
   expect(await left()).toEqual([other])
   expect(await chats()).toEqual([])
+})
+
+it('deletes what another device has deleted, and tells of each message where a plugin wants to know', async () => {
+  removal().heard(sessionId, lidId)
+  await expect.poll(left).toEqual([other])
+  await expect.poll(() => new Set(told).size).toBe(600)
+  isHeard = false
+  removal().heard(sessionId, other)
+  await written
+  expect(await left()).toEqual([])
+  expect(told).toHaveLength(600)
+})
+
+it('tells once of what was deleted from here, though Baileys tells of it too', async () => {
+  const both = removal()
+  await both.around({ sessionId, chatId: phoneId, isWhole: true }, async () => {
+    both.heard(sessionId, phoneId)
+    return true
+  })
+  expect(told).toHaveLength(600)
 })
 
 it('leaves everything where nothing was changed, or nobody knows', async () => {

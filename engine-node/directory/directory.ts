@@ -2,7 +2,7 @@
 // they came. Lists and look-ups are read from the database by whoever wants them (src/db/directory).
 import type { EventData, EventName } from '../../src/contract/events.ts'
 import type { Db, Statement } from '../../src/db/db.ts'
-import { type ChatFact, deleteChat, learnChats, markRead } from '../../src/db/directory/chats.ts'
+import { type ChatFact, learnChats, markRead } from '../../src/db/directory/chats.ts'
 import {
   addMembers,
   findGroup,
@@ -16,6 +16,7 @@ import {
 import { learnPeople, type PersonFact, setBlocked } from '../../src/db/directory/people.ts'
 import type { AccountPort } from '../sessions/account-port.ts'
 import type { WriteQueue } from '../store/write-queue.ts'
+import type { ChatRemoval } from './chat-removal.ts'
 import type { AccountFact } from './facts.ts'
 import { createRecentFacts } from './recent-facts.ts'
 
@@ -27,6 +28,9 @@ export function createDirectory(deps: {
   db: Db
   queue: Pick<WriteQueue, 'put' | 'after' | 'settled' | 'onFailure'>
   now: () => number
+  removal: Pick<ChatRemoval, 'heard'>
+  /** Hears of each person who is learnt: both ids may be. */
+  paired(sessionId: string, ids: { phoneId: string | null; lidId: string | null }): void
   /** Ids of people, for us alone. */
   newId: () => string
   record(
@@ -36,19 +40,21 @@ export function createDirectory(deps: {
     facts: { occurredAt: number },
   ): Statement[]
 }): Directory {
-  const { db, queue, now, newId, record } = deps
+  const { db, queue, now, newId, record, removal, paired } = deps
   const recent = createRecentFacts()
-  // What was queued may be lost, so nothing counts as known.
-  const undo = queue.onFailure(() => recent.clear())
   /** Groups with changes on their way to the database. */
   const moving = new Map<string, number>()
+  // What was queued may be lost, so nothing counts as known, nor as under way.
+  const undo = queue.onFailure(() => {
+    recent.clear()
+    moving.clear()
+  })
 
-  const learn = (sessionId: string, people: readonly PersonFact[]) =>
-    learnPeople(
-      sessionId,
-      people.filter(person => recent.isNewPerson(sessionId, person)),
-      newId,
-    )
+  function learn(sessionId: string, people: readonly PersonFact[]): Statement[] {
+    const news = people.filter(person => recent.isNewPerson(sessionId, person))
+    for (const person of news) paired(sessionId, person)
+    return learnPeople(sessionId, news, newId)
+  }
 
   function learnListed(sessionId: string, given: readonly ChatFact[]): Statement[] {
     const chats = given.filter(chat => recent.isNewChat(sessionId, chat))
@@ -87,7 +93,8 @@ export function createDirectory(deps: {
         return [markRead({ sessionId, chatId: fact.chatId, waMessageId: fact.waMessageId, now: now() })]
       case 'chat-deleted':
         recent.forgetChat(sessionId, fact.chatId)
-        return deleteChat(sessionId, fact.chatId)
+        removal.heard(sessionId, fact.chatId)
+        return []
       case 'blocked': {
         const ids = fact.people.flatMap(({ phoneId, lidId }) => phoneId ?? lidId ?? [])
         return [...learn(sessionId, fact.people), ...setBlocked(sessionId, ids, fact.isBlocked, fact.isWhole)]

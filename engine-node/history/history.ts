@@ -2,9 +2,11 @@
 // messages never wait for more than one step; with marks, so that a restart goes on where it was. Nothing is told of it.
 import type { Db } from '../../src/db/db.ts'
 import { announceChunk, endChunk, historyTotals, markChunk, pendingChunks } from '../../src/db/history.ts'
+import { applyEarlier } from '../../src/db/message-changes.ts'
 import { dropTwin, insertMessage } from '../../src/db/message-writes.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
+import type { IncomingFiles } from '../media/incoming-files.ts'
 import type { ReceivedMessage } from '../sessions/incoming.ts'
 import type { Sealer } from '../store/sealer.ts'
 import type { WriteQueue } from '../store/write-queue.ts'
@@ -12,7 +14,7 @@ import { historyRow } from './history-row.ts'
 
 export interface HistoryMessage extends ReceivedMessage {
   /** WhatsApp's state of an own message; null where it says none. */
-  status: 'sent' | 'delivered' | 'read' | 'failed' | null
+  status: 'sent' | 'delivered' | 'read' | 'played' | 'failed' | null
 }
 
 /** A piece of history in memory, the newest message of each chat first. */
@@ -50,10 +52,11 @@ export function createHistory(deps: {
   log: Logger
   /** Of one session; beyond them the rest of its history is left out. */
   limits: { rows: number; bytes: number }
+  files: Pick<IncomingFiles, 'expectOld'>
   /** Ids of rows; see pipeline/row-ids.ts. */
   nextRowId: () => string
 }): History {
-  const { db, queue, sealer, clock, log, limits, nextRowId } = deps
+  const { db, queue, sealer, clock, log, limits, files, nextRowId } = deps
   /** Pieces in memory. */
   const known = new Set<string>()
   let last: Promise<void> = Promise.resolve()
@@ -87,13 +90,18 @@ export function createHistory(deps: {
   }
 
   /** Made from the oldest on, so that ids sort messages of one second as they were written. */
-  const statementsOf = (sessionId: string, newestFirst: readonly HistoryMessage[]) =>
-    newestFirst.toReversed().flatMap(message => {
-      const row = historyRow(sessionId, message, { id: nextRowId(), sealer })
-      return row.phoneId != null && row.lidId != null
-        ? [insertMessage(row), dropTwin(row)]
-        : [insertMessage(row)]
-    })
+  const statementsOf = (sessionId: string, newestFirst: readonly HistoryMessage[]) => {
+    const rows = newestFirst
+      .toReversed()
+      .map(message => ({ message, row: historyRow(sessionId, message, { id: nextRowId(), sealer }) }))
+    const stored = rows.flatMap(({ row, message: { media } }) => [
+      insertMessage(row),
+      ...(row.phoneId != null && row.lidId != null ? [dropTwin(row)] : []),
+      ...(media ? files.expectOld(row, media) : []),
+    ])
+    // What was done to them live came first.
+    return rows.length === 0 ? [] : [...stored, ...applyEarlier(rows.map(({ row }) => row.id))]
+  }
 
   async function store(chunk: HistoryChunk, taken: number) {
     const { sessionId, id } = chunk

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { findMedia } from '../../src/db/message-media.ts'
+import { findMedia, type MediaRow, storeMedia } from '../../src/db/message-media.ts'
 import { insertMessage } from '../../src/db/message-writes.ts'
 import type { NewMessageRow } from '../../src/db/messages.ts'
 import { insertSession } from '../../src/db/sessions.ts'
@@ -46,6 +46,7 @@ let files: IncomingFiles
 let fault: Error | null
 /** Of the database, when it is written down. */
 let refuses: boolean
+let backgroundMs: number
 
 function open() {
   files = createIncomingFiles({
@@ -59,7 +60,7 @@ function open() {
     clock,
     log: createLog('silent'),
     store: { open: async () => ({ stream: Readable.from([Buffer.from('abc')]), bytes: 3 }) },
-    async download({ directPath }) {
+    async download(_sessionId, { directPath }) {
       asked.push(directPath)
       if (fault) throw fault
       return verdicts.shift() ?? { outcome: 'failed', why: 'no more' }
@@ -68,6 +69,7 @@ function open() {
     reupload: async () => answers.shift() ?? { outcome: 'failed', why: 'off' },
     random: () => 1,
     maxInlineBytes: 3,
+    backgroundMs,
   })
 }
 
@@ -79,6 +81,7 @@ beforeEach(async () => {
   asked = []
   fault = null
   refuses = false
+  backgroundMs = 0
   const { db, writer } = database
   open()
   await writer.commit([
@@ -190,6 +193,55 @@ describe('incoming-files', () => {
     open()
     files.restore()
     await becomes({ state: 'stored' })
+  })
+
+  describe('of an old message', () => {
+    const old: NewMessageRow = { ...row, id: '44444444-4444-4444-8444-444444444444', waMessageId: 'OLD' }
+    const media = async () => (await findMedia(database.db, old.id)) as MediaRow
+    beforeEach(async () => {
+      await database.writer.commit([insertMessage(old), ...files.expectOld(old, ref)])
+      await database.writer.commit(storeMedia({ messageId: row.id, hash: 'e'.repeat(64), bytes: 3, at: 0 }))
+    })
+
+    it('waits until somebody asks, and whoever asks gets what became of it', async () => {
+      files.arrived(row.id)
+      await expect.poll(() => clock.pending, { interval: 2 }).toBe(0)
+      expect(await media()).toMatchObject({ state: 'remote' })
+      expect(asked).toEqual([])
+      verdicts = [stored]
+      const both = [files.want(await media()), files.want(await media())]
+      for (const found of await Promise.all(both)) expect(found).toMatchObject({ state: 'stored' })
+      expect(asked).toEqual(['/old'])
+    })
+
+    it('keeps nobody waiting for long, and goes on trying', async () => {
+      const found = files.want(await media())
+      await expect.poll(async () => (await media()).attempts, { interval: 2 }).toBe(1)
+      clock.advance(10_000)
+      expect(await found).toMatchObject({ state: 'waiting', error: 'no more' })
+      verdicts = [stored]
+      clock.advance(20_000)
+      await expect.poll(async () => (await media()).state, { interval: 2 }).toBe('stored')
+    })
+
+    it.each([
+      [5_000, 'stored'],
+      [4_999, 'remote'],
+    ])('is fetched in the background where it is not older than %i ms: %s', async (ms, wanted) => {
+      await files[Symbol.asyncDispose]()
+      clock.advance(old.createdAt + 5_000 - clock.now())
+      backgroundMs = ms
+      open()
+      verdicts = [stored]
+      files.restore()
+      if (wanted === 'stored')
+        await expect.poll(async () => (await media()).state, { interval: 2 }).toBe(wanted)
+      else {
+        files.arrived(row.id)
+        await files.want((await findMedia(database.db, row.id)) as MediaRow)
+        expect(await media()).toMatchObject({ state: wanted })
+      }
+    })
   })
 
   it('expects nothing of a message that was stored before', async () => {

@@ -3,7 +3,9 @@
 import type { MessageMedia } from '../../src/contract/message.ts'
 import type { Db, Statement } from '../../src/db/db.ts'
 import {
+  type DueMedia as Due,
   dueMedia,
+  dueRemote,
   findMedia,
   giveUpMedia,
   insertMedia,
@@ -11,9 +13,11 @@ import {
   nextMediaDue,
   retryMedia,
   storeMedia,
+  wantMedia,
 } from '../../src/db/message-media.ts'
 import type { NewMessageRow } from '../../src/db/messages.ts'
 import type { Clock } from '../clock.ts'
+import type { Fault } from '../fault.ts'
 import type { Logger } from '../log.ts'
 import type { WriteQueue } from '../store/write-queue.ts'
 import type { DownloadVerdict, MediaDownload } from './media-download.ts'
@@ -42,15 +46,17 @@ export type ReuploadVerdict =
 export interface IncomingFiles extends AsyncDisposable {
   /** To be committed right behind the message. */
   expect(row: NewMessageRow, ref: MediaRef): Statement[]
+  /** The same for an old message: its file comes when somebody asks for it, or in the background where that is set. */
+  expectOld(row: NewMessageRow, ref: MediaRef): Statement[]
   /** The message is durable and new: begins to fetch its file. */
   arrived(messageId: string): void
   /** Resolves when the file is there, or when it does not come in time: then it is omitted. With its bytes where they are few. */
   ready(messageId: string, said: MessageMedia): Promise<MessageMedia>
+  /** Somebody asks for the file of an old message: resolves when it is here or will not come, or when it takes too long. */
+  want(media: MediaRow): Promise<MediaRow | null>
   /** Takes up what was left. To be called once, at the start. */
   restore(): void
 }
-
-type Due = Awaited<ReturnType<typeof dueMedia>>[number]
 
 export function createIncomingFiles(deps: {
   db: Db
@@ -66,10 +72,17 @@ export function createIncomingFiles(deps: {
   random: () => number
   /** Largest file that hooks get as base64. */
   maxInlineBytes: number
+  /** Files of old messages are fetched in the background where these are not older; 0 for none. */
+  backgroundMs: number
+  fault?: Fault | undefined
 }): IncomingFiles {
-  const { db, queue, clock, log, store, download, read, reupload, random, maxInlineBytes } = deps
+  const { db, queue, clock, log, store, download, read, reupload, random, maxInlineBytes, backgroundMs } =
+    deps
   const waiters = new Map<string, Set<() => void>>()
   const running = new Set<string>()
+  /** Of old messages, which somebody waits for. */
+  const wanted = new Set<string>()
+  const oldSince = () => (backgroundMs === 0 ? null : clock.now() - backgroundMs)
   let undoTimer: (() => void) | null = null
   let isClosed = false
   let isLooking = false
@@ -114,18 +127,25 @@ export function createIncomingFiles(deps: {
     const room = MAX_AT_ONCE - running.size
     if (room <= 0) return
     const due = await dueMedia(db, clock.now(), MAX_AT_ONCE + room)
-    for (const row of due.filter(({ messageId }) => !running.has(messageId)).slice(0, room)) {
-      running.add(row.messageId)
-      void fetchOne(row)
-        .catch(pause)
-        .finally(() => {
-          running.delete(row.messageId)
-          void look()
-        })
-    }
+    for (const row of due.filter(({ messageId }) => !running.has(messageId)).slice(0, room)) start(row)
     if (due.length > room || isClosed) return
-    const next = await nextMediaDue(db)
+    const since = oldSince()
+    // One at a time, and only when nothing that somebody waits for is under way.
+    const old =
+      since !== null && running.size === 0 ? await dueRemote(db, { since, until: clock.now() }) : null
+    if (old) return start(old)
+    const next = await nextMediaDue(db, since)
     if (next !== null && next > clock.now()) undoTimer = clock.after(next - clock.now(), () => void look())
+  }
+
+  function start(row: Due) {
+    running.add(row.messageId)
+    void fetchOne(row)
+      .catch(pause)
+      .finally(() => {
+        running.delete(row.messageId)
+        void look()
+      })
   }
 
   async function fetchOne(row: Due): Promise<void> {
@@ -134,6 +154,7 @@ export function createIncomingFiles(deps: {
     if (verdict.outcome !== 'stored') log.info({ messageId, why: verdict.why }, 'a file did not come')
     const { statements, isOver } = settle(row, verdict)
     await queue.commit(statements)
+    deps.fault?.('media.after-commit')
     if (isOver) wake(messageId)
   }
 
@@ -154,11 +175,11 @@ export function createIncomingFiles(deps: {
     { sessionId }: Due,
     { ref, proto }: { ref: MediaRef; proto: Uint8Array },
   ): Promise<DownloadVerdict> {
-    const first = await download(ref)
+    const first = await download(sessionId, ref)
     if (first.outcome !== 'gone') return first
     const again = await reupload(sessionId, proto)
     if (again.outcome === 'uploaded')
-      return await download({ ...ref, directPath: again.directPath, url: again.url ?? ref.url })
+      return await download(sessionId, { ...ref, directPath: again.directPath, url: again.url ?? ref.url })
     return { outcome: again.outcome === 'lost' ? 'gone' : 'failed', why: again.why }
   }
 
@@ -180,6 +201,7 @@ export function createIncomingFiles(deps: {
   }
 
   function wake(messageId: string) {
+    wanted.delete(messageId)
     for (const hear of waiters.get(messageId) ?? []) hear()
     waiters.delete(messageId)
   }
@@ -202,6 +224,7 @@ export function createIncomingFiles(deps: {
 
   return {
     expect: (row, ref) => [insertMedia(row, ref)],
+    expectOld: (row, ref) => [insertMedia(row, { ...ref, isRemote: true })],
     arrived: () => void look(),
     async ready(messageId, said) {
       const row = await settled(messageId)
@@ -213,6 +236,14 @@ export function createIncomingFiles(deps: {
       const chunks: Buffer[] = []
       for await (const chunk of file.stream) chunks.push(chunk as Buffer)
       return { ...rest, data: Buffer.concat(chunks).toString('base64'), sizeBytes }
+    },
+    async want({ messageId, state }) {
+      if (state === 'remote') {
+        await queue.commit([wantMedia({ messageId, at: clock.now() })])
+        wanted.add(messageId)
+        void look()
+      }
+      return wanted.has(messageId) ? await settled(messageId) : await findMedia(db, messageId)
     },
     restore: () => void look(),
     async [Symbol.asyncDispose]() {

@@ -18,6 +18,7 @@ const ref: MediaRef = {
   encSha256: fileEncSha256,
   directPath: '/v/t62/1.enc?oh=1',
   url: 'https://mmg.whatsapp.net/v/t62/1.enc?oh=1',
+  look: {},
 }
 
 function setUp(answer: { status?: number; error?: GatewayError; file?: Uint8Array } = {}) {
@@ -26,7 +27,7 @@ function setUp(answer: { status?: number; error?: GatewayError; file?: Uint8Arra
   const download = createMediaDownload({
     maxBytes: 1_000,
     allowedHosts: ['127.0.0.1:4443'],
-    async fetch(request) {
+    fetchOf: async () => async request => {
       asked.push(request)
       const { status = 200 } = answer
       if (answer.error) throw answer.error
@@ -53,7 +54,7 @@ function setUp(answer: { status?: number; error?: GatewayError; file?: Uint8Arra
 describe('media-download', () => {
   it('fetches, opens and stores a file', async () => {
     const { download, asked, stored } = setUp()
-    expect(await download(ref)).toEqual({ outcome: 'stored', file: { hash: 'h', bytes: 500 } })
+    expect(await download('s', ref)).toEqual({ outcome: 'stored', file: { hash: 'h', bytes: 500 } })
     expect(stored).toEqual([plain])
     expect(asked[0]).toMatchObject({ url: ref.url, hosts: ['mmg.whatsapp.net'], httpsOnly: true })
     expect(asked[0]?.redirects ?? 0).toBe(0)
@@ -77,7 +78,7 @@ describe('media-download', () => {
     ['no text that is no URL', 'nonsense', DEFAULT],
   ])('follows %s', async (_what, url, expected) => {
     const { download, asked } = setUp()
-    await download({ ...ref, url })
+    await download('s', { ...ref, url })
     expect(asked.map(request => request.url)).toEqual([expected])
   })
 
@@ -89,7 +90,7 @@ describe('media-download', () => {
     ['a length above the cap', { bytes: 1_001 }],
   ])('asks nobody for %s', async (_what, other) => {
     const { download, asked } = setUp()
-    expect(await download({ ...ref, ...other })).toMatchObject({ outcome: 'refused' })
+    expect(await download('s', { ...ref, ...other })).toMatchObject({ outcome: 'refused' })
     expect(asked).toEqual([])
   })
 
@@ -104,11 +105,11 @@ describe('media-download', () => {
     ['refused', { error: new GatewayError('transport_failed', 'large', { details: { maxBytes: 1 } }) }],
   ] as const)('is %s after %j', async (outcome, answer) => {
     const { download } = setUp(answer)
-    expect(await download(ref)).toMatchObject({ outcome, why: expect.any(String) })
+    expect(await download('s', ref)).toMatchObject({ outcome, why: expect.any(String) })
   })
 
   it('does not hide a fault of ours', async () => {
     const { download } = setUp({ error: new TypeError('bug') as GatewayError })
-    await expect(download(ref)).rejects.toThrow('bug')
+    await expect(download('s', ref)).rejects.toThrow('bug')
   })
 })

@@ -14,7 +14,7 @@ export type DownloadVerdict =
   | { outcome: 'stored'; file: StoredFile }
   | { outcome: 'gone' | 'failed' | 'refused'; why: string }
 
-export type MediaDownload = (ref: MediaRef) => Promise<DownloadVerdict>
+export type MediaDownload = (sessionId: string, ref: MediaRef) => Promise<DownloadVerdict>
 
 const DEFAULT_HOST = 'mmg.whatsapp.net'
 const OURS = /^([a-z0-9-]+\.)+whatsapp\.net$/
@@ -30,12 +30,13 @@ const GONE: ReadonlySet<number> = new Set([403, 404, 410])
 
 /** `allowedHosts` are hosts besides WhatsApp's that files may come from, as `host:port`: those of the operator's tests. */
 export function createMediaDownload(deps: {
-  fetch: GuardedFetch
+  /** How a session reaches WhatsApp's hosts. */
+  fetchOf(sessionId: string): Promise<GuardedFetch>
   store: Pick<MediaStore, 'put'>
   maxBytes: number
   allowedHosts: readonly string[]
 }): MediaDownload {
-  const { fetch, store, maxBytes, allowedHosts } = deps
+  const { fetchOf, store, maxBytes, allowedHosts } = deps
 
   /** The host that a message names counts where it is WhatsApp's; the path is what matters. */
   function addressOf({ url, directPath }: MediaRef): { host: string; url: string } | null {
@@ -50,12 +51,13 @@ export function createMediaDownload(deps: {
     return { host, url: `https://${host}${path}` }
   }
 
-  return async ref => {
+  return async (sessionId, ref) => {
     if (ref.bytes !== null && ref.bytes > maxBytes) return refused(`it is larger than ${maxBytes} bytes`)
     const address = addressOf(ref)
     if (address === null) return refused('its address is not one of WhatsApp')
     const kept: { file?: StoredFile } = {}
     try {
+      const fetch = await fetchOf(sessionId)
       const { status } = await fetch({
         url: address.url,
         hosts: [address.host],

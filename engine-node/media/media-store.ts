@@ -6,6 +6,7 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { GatewayError } from '../../src/contract/errors.ts'
+import type { Fault } from '../fault.ts'
 
 export interface StoredFile {
   /** SHA-256 in hex: its name. */
@@ -15,10 +16,19 @@ export interface StoredFile {
 
 /** Small, so that an object store can stand in its place. */
 export interface MediaStore {
-  /** Takes a file in. Resolves when it is durable. Rejects with `body_too_large` above `maxBytes`, and leaves nothing then. */
+  /**
+   * Takes a file in. Resolves when it is durable. Rejects with `body_too_large` above `maxBytes` and with `storage_unavailable`
+   * when the disk takes no more, and leaves nothing then.
+   */
   put(chunks: AsyncIterable<Uint8Array>, options: { maxBytes: number }): Promise<StoredFile>
-  /** Null for a file that is not here. `tail` gives so many bytes from its end; `bytes` are of all of it. */
-  open(hash: string, options?: { tail?: number }): Promise<{ stream: Readable; bytes: number } | null>
+  /**
+   * Null for a file that is not here. `from` and `length` give a part of it, from its end where `from` is
+   * negative; `bytes` are of all of it.
+   */
+  open(
+    hash: string,
+    part?: { from: number; length?: number },
+  ): Promise<{ stream: Readable; bytes: number } | null>
   remove(hash: string): Promise<void>
   /** What is here, with the time (epoch ms) at which each came. */
   list(): AsyncIterable<StoredFile & { storedAt: number }>
@@ -29,7 +39,13 @@ export interface MediaStore {
 const HASH = /^[0-9a-f]{64}$/
 
 /** Opens the folder, and takes away what a death has left half done. */
-export function createMediaStore({ folder }: { folder: string }): MediaStore {
+export function createMediaStore({
+  folder,
+  fault,
+}: {
+  folder: string
+  fault?: Fault | undefined
+}): MediaStore {
   const temporary = join(folder, 'tmp')
   rmSync(temporary, { recursive: true, force: true })
   mkdirSync(temporary, { recursive: true, mode: 0o700 })
@@ -54,6 +70,7 @@ export function createMediaStore({ folder }: { folder: string }): MediaStore {
           })
         digest.update(chunk)
         await file.writeFile(chunk)
+        fault?.('media.half-written')
       }
       await file.sync()
     } finally {
@@ -71,18 +88,20 @@ export function createMediaStore({ folder }: { folder: string }): MediaStore {
         await rename(path, place(stored.hash))
         // The name is durable only with its folder.
         await sync(shelf(stored.hash))
+        fault?.('media.stored')
         return stored
       } catch (error) {
         await rm(path, { force: true })
-        throw error
+        throw ofTheDisk(error)
       }
     },
-    async open(hash, { tail } = {}) {
+    async open(hash, { from, length } = { from: 0 }) {
       if (!HASH.test(hash)) return null
       const found = await stat(place(hash)).catch(absent)
       if (found === null) return null
-      const start = tail === undefined ? 0 : Math.max(0, found.size - tail)
-      return { stream: createReadStream(place(hash), { start }), bytes: found.size }
+      const start = from < 0 ? Math.max(0, found.size + from) : from
+      const end = length === undefined ? Number.POSITIVE_INFINITY : start + length - 1
+      return { stream: createReadStream(place(hash), { start, end }), bytes: found.size }
     },
     async remove(hash) {
       if (HASH.test(hash)) await rm(place(hash), { force: true })
@@ -100,11 +119,25 @@ export function createMediaStore({ folder }: { folder: string }): MediaStore {
       const path = freshPath()
       try {
         return await use(path)
+      } catch (error) {
+        throw ofTheDisk(error)
       } finally {
         await rm(path, { force: true })
       }
     },
   }
+}
+
+const DISK_ERRORS: readonly unknown[] = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EIO']
+
+/** What an operator can mend is said as such; all else is passed on. */
+function ofTheDisk(error: unknown): unknown {
+  if (!(error instanceof Error && 'code' in error && DISK_ERRORS.includes(error.code))) return error
+  return new GatewayError(
+    'storage_unavailable',
+    'The file could not be written. Check the disk space and the permissions of the data folder',
+    { cause: error },
+  )
 }
 
 async function sync(folder: string): Promise<void> {

@@ -5,8 +5,8 @@ import { GatewayError } from '../../src/contract/errors.ts'
 import type { Db } from '../../src/db/db.ts'
 import { findMediaByWaId } from '../../src/db/message-media.ts'
 import type { Clock } from '../clock.ts'
+import type { Fault } from '../fault.ts'
 import type { Logger } from '../log.ts'
-import type { GuardedFetch } from '../net/guarded-fetch.ts'
 import { mediaIn } from '../sessions/incoming-media.ts'
 import type { Link } from '../sessions/link.ts'
 import { openProto } from '../sessions/stored-proto.ts'
@@ -17,6 +17,7 @@ import { createMediaDownload } from './media-download.ts'
 import { createMediaRetention } from './media-retention.ts'
 import { createMediaStore, type StoredFile } from './media-store.ts'
 import { createOutgoingFiles, type OutgoingFiles } from './outgoing-files.ts'
+import type { SessionFetch } from './session-fetch.ts'
 
 export interface MediaLimits {
   /** Of one file that is sent. */
@@ -29,6 +30,8 @@ export interface MediaLimits {
   maxAgeMs: number
   /** Of one file that hooks get as base64. */
   inlineBytes: number
+  /** Age up to which files of history are fetched in the background; 0 fetches them when somebody asks. */
+  backgroundMs: number
 }
 
 /** A file as it is served. */
@@ -42,7 +45,10 @@ export interface ServedFile {
 export interface Media extends AsyncDisposable {
   incoming: IncomingFiles
   outgoing: OutgoingFiles
-  /** Rejects with `not_found` for a message without a file, or one that is not here. */
+  /**
+   * The file of an old message is fetched then. Rejects with `not_found` for a message without a file, or one that is not here,
+   * and with `whatsapp_unanswered` where the fetch takes longer.
+   */
   open(of: { sessionId: string; chatId: string; messageId: string }): Promise<ServedFile>
   /** Takes a file in, to be sent by its hash. Rejects with `body_too_large`. */
   upload(chunks: AsyncIterable<Uint8Array>): Promise<StoredFile>
@@ -56,7 +62,7 @@ export function createMedia(deps: {
   sealer: Sealer
   clock: Clock
   log: Logger
-  fetch: GuardedFetch
+  fetch: SessionFetch
   /** Hosts besides WhatsApp's that files may be fetched from, as `host:port`. */
   allowedHosts: readonly string[]
   dataDir: string
@@ -64,13 +70,19 @@ export function createMedia(deps: {
   link(sessionId: string): Promise<Link>
   random: () => number
   randomBytes: (length: number) => Uint8Array
+  fault?: Fault | undefined
 }): Media {
   const { db, sealer, clock, limits } = deps
-  const store = createMediaStore({ folder: join(deps.dataDir, 'media') })
+  const store = createMediaStore({ folder: join(deps.dataDir, 'media'), fault: deps.fault })
   const incoming = createIncomingFiles({
     ...deps,
     store,
-    download: createMediaDownload({ ...deps, store, maxBytes: limits.incomingBytes }),
+    download: createMediaDownload({
+      ...deps,
+      store,
+      fetchOf: deps.fetch.media,
+      maxBytes: limits.incomingBytes,
+    }),
     read(row) {
       const proto = openProto(sealer, { ...row, id: row.messageId })
       const ref = proto && mediaIn(proto)
@@ -86,8 +98,15 @@ export function createMedia(deps: {
       }
     },
     maxInlineBytes: limits.inlineBytes,
+    backgroundMs: limits.backgroundMs,
   })
-  const outgoing = createOutgoingFiles({ ...deps, store, maxBytes: limits.outgoingBytes, now: clock.now })
+  const outgoing = createOutgoingFiles({
+    ...deps,
+    store,
+    fetchOf: deps.fetch.anywhere,
+    maxBytes: limits.outgoingBytes,
+    now: clock.now,
+  })
   const retention = createMediaRetention({
     ...deps,
     store,
@@ -98,7 +117,10 @@ export function createMedia(deps: {
     incoming,
     outgoing,
     async open({ sessionId, chatId, messageId: waMessageId }) {
-      const row = await findMediaByWaId(db, { sessionId, chatId, waMessageId })
+      const known = await findMediaByWaId(db, { sessionId, chatId, waMessageId })
+      const row = known?.hash === null ? await incoming.want(known) : known
+      if (known?.state === 'remote' && row?.state === 'waiting')
+        throw new GatewayError('whatsapp_unanswered', 'The file is still being fetched. Try again shortly')
       const file = row?.hash ? await store.open(row.hash) : null
       if (!row || !file) throw new GatewayError('not_found', 'No media stored for this message')
       return {

@@ -5,11 +5,15 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { MediaKind } from '../../src/contract/outgoing.ts'
+import type { Fault } from '../fault.ts'
 import type { GuardedFetch } from '../net/guarded-fetch.ts'
 import { MAX_REDIRECTS } from '../net/request.ts'
+import { IMAGE_HEAD_BYTES, imageSize } from './image-size.ts'
+import type { MediaLook } from './media-ref.ts'
 import type { SealedDigests } from './media-seal.ts'
 import { sealMedia } from './media-seal.ts'
 import type { MediaStore, StoredFile } from './media-store.ts'
+import { mp4Look } from './mp4-look.ts'
 import { OGG_TAIL_BYTES, oggSeconds } from './ogg-seconds.ts'
 
 /** One of the first three is given. */
@@ -50,14 +54,14 @@ export type Upload = (
 
 export interface OutgoingFiles {
   /**
-   * Takes a file into the store. Rejects with `address_blocked`, `download_failed`, `body_too_large`, or `invalid_input` for
-   * one that is no such file.
+   * Takes a file into the store, through the proxy of the session that sends it. Rejects with `address_blocked`,
+   * `download_failed`, `proxy_failed`, `body_too_large`, or `invalid_input` for one that is no such file.
    */
-  stage(source: FileSource, kind: MediaKind): Promise<StagedFile>
+  stage(source: FileSource, kind: MediaKind, sessionId: string): Promise<StagedFile>
   /** A file that was given as base64 goes into the store first: plugins are asked about it, and not with all of it. */
   withoutBase64<S extends FileSource>(source: S): Promise<S>
-  /** How long a recording plays; null where that is not known. */
-  secondsOf(file: StagedFile): Promise<number | null>
+  /** How it looks, and how long it plays, as far as its bytes say so. */
+  lookOf(file: StagedFile, kind: MediaKind): Promise<MediaLook>
   upload(file: StagedFile, kind: MediaKind, upload: Upload): Promise<UploadedFile>
 }
 
@@ -86,18 +90,22 @@ const families: Readonly<Record<MediaKind, RegExp>> = {
 
 export function createOutgoingFiles(deps: {
   store: MediaStore
-  fetch: GuardedFetch
+  /** How a session reaches what a client names. */
+  fetchOf(sessionId: string): Promise<GuardedFetch>
   maxBytes: number
   now: () => number
   randomBytes: (length: number) => Uint8Array
+  fault?: Fault | undefined
 }): OutgoingFiles {
-  const { store, fetch, maxBytes, now, randomBytes } = deps
+  const { store, fetchOf, maxBytes, now, randomBytes, fault } = deps
 
   async function download(
     url: string,
+    sessionId: string,
   ): Promise<{ file: StoredFile; type: string | undefined; from: string }> {
     const kept: { file?: StoredFile } = {}
     try {
+      const fetch = await fetchOf(sessionId)
       const answer = await fetch({
         url,
         hosts: 'any-public',
@@ -121,6 +129,14 @@ export function createOutgoingFiles(deps: {
     }
   }
 
+  /** Empty where the file ends before it, or is not there. */
+  async function part(hash: string, from: number, length?: number): Promise<Buffer> {
+    const found = await store.open(hash, { from, ...(length !== undefined && { length }) })
+    const chunks: Buffer[] = []
+    if (found) for await (const chunk of found.stream) chunks.push(chunk as Buffer)
+    return Buffer.concat(chunks)
+  }
+
   async function uploaded(hash: string): Promise<StoredFile> {
     const found = await store.open(hash)
     if (found === null) throw new GatewayError('not_found', 'The uploaded file is not there any more')
@@ -129,10 +145,10 @@ export function createOutgoingFiles(deps: {
   }
 
   return {
-    async stage({ url, base64, uploadId, mimetype, filename }, kind) {
+    async stage({ url, base64, uploadId, mimetype, filename }, kind, sessionId) {
       const { file, type, from } =
         url !== undefined
-          ? await download(url)
+          ? await download(url, sessionId)
           : {
               file:
                 uploadId !== undefined
@@ -153,12 +169,20 @@ export function createOutgoingFiles(deps: {
       const { hash } = await store.put(decoded(base64), { maxBytes })
       return { ...rest, uploadId: hash } as typeof source
     },
-    async secondsOf({ hash, mimetype }) {
-      const found = /ogg/i.test(mimetype) ? await store.open(hash, { tail: OGG_TAIL_BYTES }) : null
-      if (found === null) return null
-      const chunks: Buffer[] = []
-      for await (const chunk of found.stream) chunks.push(chunk as Buffer)
-      return oggSeconds(Buffer.concat(chunks))
+    async lookOf({ hash, mimetype, bytes }, kind) {
+      switch (kind) {
+        case 'image':
+        case 'sticker':
+          return imageSize(await part(hash, 0, IMAGE_HEAD_BYTES)) ?? {}
+        case 'video':
+          return await mp4Look((from, length) => part(hash, from, length), bytes)
+        case 'audio': {
+          const seconds = /ogg/i.test(mimetype) ? oggSeconds(await part(hash, -OGG_TAIL_BYTES)) : null
+          return seconds === null ? {} : { seconds }
+        }
+        case 'document':
+          return {}
+      }
     },
     async upload(file, kind, upload) {
       const stored = await store.open(file.hash)
@@ -166,7 +190,9 @@ export function createOutgoingFiles(deps: {
       const mediaKey = randomBytes(32)
       return await store.temporary(async path => {
         const digests = await sealInto(path, stored.stream, mediaKey, kind)
+        fault?.('media.sealed')
         const { directPath, url } = await upload(path, { kind, encSha256: digests.encSha256 })
+        fault?.('media.uploaded')
         return {
           kind,
           mimetype: file.mimetype,

@@ -4,6 +4,7 @@ import { GatewayError } from '../../src/contract/errors.ts'
 import { ChatId, WaMessageId } from '../../src/contract/ids.ts'
 import { type MessageType, OutgoingText, Reply } from '../../src/contract/message.ts'
 import {
+  ClickButton,
   Forward,
   type MediaKind,
   SendAudio,
@@ -30,6 +31,7 @@ export interface Draft {
 
 /** What a draft may need of the session that it is for. */
 export interface DraftContext {
+  sessionId: string
   upload: Upload
   /** The stored message, its protobuf, and its file if that is here. Rejects with `not_found`. */
   original(
@@ -58,6 +60,7 @@ const inputs = {
   location: v.object(SendLocation.entries),
   contact: v.object(SendContact.entries),
   poll: v.object(SendPoll.entries),
+  button: v.object({ ...ClickButton.entries, quotedMessageId: WaMessageId }),
   forward: v.object({ ...Forward.entries, chatId: ChatId, messageId: WaMessageId }),
 } as const
 
@@ -89,22 +92,23 @@ export function createDrafts(deps: {
 
   const media =
     (kind: MediaKind, type: MessageType) =>
-    async (input: InputOf<'audio'>, { upload }: DraftContext): Promise<Draft> => {
+    async (input: InputOf<'audio'>, { upload, sessionId }: DraftContext): Promise<Draft> => {
       const ptt = type === 'voice'
       const mimetype = input.mimetype ?? (ptt ? VOICE : undefined)
-      const file = await files.stage({ ...input, mimetype }, kind)
+      const file = await files.stage({ ...input, mimetype }, kind, sessionId)
       const caption = input.caption ?? null
+      const look = await files.lookOf(file, kind)
       return {
         content: {
           kind: 'media',
           media: await files.upload(file, kind, upload),
           caption,
           ptt,
-          seconds: kind === 'audio' ? await files.secondsOf(file) : null,
+          look,
         },
         type,
         body: caption ?? '',
-        details: { media: mediaDetails(file) },
+        details: { media: { ...mediaDetails(file), ...look } },
         file,
       }
     }
@@ -149,6 +153,22 @@ export function createDrafts(deps: {
       body: name,
       details: { poll: { name, options, allowMultipleAnswers } },
     }),
+    async button({ chatId, messageId, buttonId, text: given }, { original }) {
+      const { row, proto } = await original(chatId, messageId)
+      const offered = fromMetadata(row.metadata).buttons ?? []
+      const button = offered.find(({ id }) => id === buttonId)
+      if (!button)
+        throw new GatewayError('invalid_input', `Message ${messageId} has no such button`, {
+          details: { messages: [`buttonId must be one of ${offered.map(({ id }) => id).join(', ')}`] },
+        })
+      const text = given || button.text
+      return {
+        content: { kind: 'button', original: proto, id: buttonId, text },
+        type: 'text',
+        body: text,
+        details: { button: { id: buttonId, text } },
+      }
+    },
     async forward({ fromChatId, messageId }, { original }) {
       const { row, proto, file } = await original(fromChatId, messageId)
       const {

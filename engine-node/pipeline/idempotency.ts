@@ -67,7 +67,7 @@ export function createIdempotencyKeys(deps: {
       const other = running.get(name)
       if (other) {
         assertSame(hash, other)
-        throw clock.now() - other.since > MAX_RUN_MS
+        throw clock.elapsed() - other.since > MAX_RUN_MS
           ? new GatewayError(
               'idempotency_outcome_unknown',
               'What became of the first request with this Idempotency-Key is not known',
@@ -78,7 +78,7 @@ export function createIdempotencyKeys(deps: {
             )
       }
       // Before anything is awaited: two requests of one moment must not both be the first.
-      running.set(name, { hash, since: clock.now() })
+      running.set(name, { hash, since: clock.elapsed() })
       try {
         const now = clock.now()
         const since = now - KEY_AGE_MS

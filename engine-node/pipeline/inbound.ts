@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import type { SessionId } from '../../src/contract/ids.ts'
 import { IncomingMessage } from '../../src/contract/message.ts'
 import type { Db } from '../../src/db/db.ts'
-import { dropTwin, dropUndecrypted, insertMessage } from '../../src/db/message-writes.ts'
+import { dropTwin, dropUndecrypted, insertMessage, markTold } from '../../src/db/message-writes.ts'
 import { type NewMessageRow, undecryptedMessages, untoldMessages } from '../../src/db/messages.ts'
 import type { Clock } from '../clock.ts'
 import type { Fault } from '../fault.ts'
@@ -15,14 +15,21 @@ import type { ReceivedMessage, UndecryptedMessage } from '../sessions/incoming.t
 import type { Sealer } from '../store/sealer.ts'
 import type { WriteQueue } from '../store/write-queue.ts'
 import type { Changes } from './changes.ts'
+import type { EarlyReceipts } from './early-receipts.ts'
 import type { MessageNews } from './message-news.ts'
 import { receivedRow } from './received-row.ts'
 import type { Tell } from './tell.ts'
 
+/** What plugins are to be told of, as its row has it. */
+const Untold = v.pipe(v.string(), v.parseJson(), IncomingMessage)
+
 export interface Inbound extends InboundPort {
-  /** Tells plugins what they have not heard of yet. To be called once, when they run and before any session does. */
-  restore(): Promise<void>
+  /** Tells plugins what they have not heard of yet in these sessions. To be called when they run and before the sessions do. */
+  restore(isOurs: (sessionId: string) => boolean): Promise<void>
 }
+
+/** Tries to store a message that the database refuses as such. */
+const MAX_REFUSALS = 3
 
 export function createInbound(deps: {
   db: Db
@@ -34,6 +41,7 @@ export function createInbound(deps: {
   tell: Tell
   files: Pick<IncomingFiles, 'expect' | 'arrived'>
   changes: Changes
+  early: EarlyReceipts
   /** Ids of rows; see row-ids.ts. */
   nextRowId: () => string
   fault?: Fault | undefined
@@ -41,6 +49,8 @@ export function createInbound(deps: {
   const { db, queue, sealer, clock, log, news, tell, files, nextRowId, fault } = deps
   /** Messages that wait for a content, so that all others cost no statement to look for one. */
   const undecrypted = new Set<string>()
+  /** How often the database has refused a message. */
+  const refusals = new Map<string, number>()
   const nameOf = (sessionId: string, waMessageId: string) => `${sessionId} ${waMessageId}`
 
   const rowOf = (sessionId: SessionId, received: ReceivedMessage): NewMessageRow =>
@@ -85,21 +95,64 @@ export function createInbound(deps: {
     }
   }
 
+  /**
+   * What stands in the place of a message that the database does not take, after some tries: without it WhatsApp would deliver
+   * the message again and again, and the connection would end each time. Null while another try is due.
+   */
+  function park(row: NewMessageRow, err: unknown) {
+    const { sessionId, waMessageId, type: kind } = row
+    const name = nameOf(sessionId, waMessageId)
+    const tries = (refusals.get(name) ?? 0) + 1
+    refusals.set(name, tries)
+    if (tries < MAX_REFUSALS) return null
+    refusals.delete(name)
+    log.error(
+      { err, sessionId, waMessageId, kind },
+      'the database keeps refusing a message, and it is left without its content',
+    )
+    const metadata = { parked: { kind, reason: 'The database refused its content' } }
+    const parked = {
+      ...row,
+      type: 'unknown',
+      body: null,
+      metadata,
+      untold: null,
+      mediaMimetype: null,
+    } as const
+    return insertion({ ...parked, error: 'content_refused' }).statements
+  }
+
   function store(row: NewMessageRow, { message, media }: ReceivedMessage) {
     const { statements, isNew } = insertion(row)
+    // A change may have been carried out on what stood in the place of this message.
+    const isReplacing = undecrypted.has(nameOf(row.sessionId, row.waMessageId))
+    const earlier = [deps.changes.before(row, isReplacing), deps.early.before(row)].filter(
+      each => each !== null,
+    )
     // Queued here and not in the lane: the receipt of this message waits for all that is queued in this turn. As a put: what
     // the database refuses, or loses, then takes the connection with it, before the receipt could leave.
     const file = media ? files.expect(row, media) : []
-    queue.put([...statements, ...news.stored(row, message), ...file], changes => {
+    const cause = [...statements, ...news.stored(row, message), ...file]
+    const statementsOfAll = [...cause, ...earlier.flatMap(each => each.statements)]
+    const written = (changes: readonly number[]) => {
       fault?.('inbound.after-commit')
       undecrypted.delete(nameOf(row.sessionId, row.waMessageId))
+      refusals.delete(nameOf(row.sessionId, row.waMessageId))
       if (!isNew(changes)) return
       if (media) files.arrived(row.id)
       tell({ id: row.id, sessionId: row.sessionId, message, isMarked: row.untold != null, row })
-    })
+      for (const each of earlier) each.done()
+    }
+    queue.put(statementsOfAll, written, error => park(row, error))
     fault?.('inbound.before-commit')
     // The gate lets its frames go at the end of the turn, or at the commit; this comes right behind them.
     if (fault) setImmediate(() => queue.after(() => fault('inbound.after-receipt')))
+  }
+
+  /** One message that cannot be told must not keep the gateway from its start, now and each time. */
+  function forget(id: string, why: string) {
+    log.error({ message: id, why }, 'a message cannot be told to plugins any more')
+    queue.put([markTold(id)])
   }
 
   return {
@@ -116,16 +169,15 @@ export function createInbound(deps: {
       }
     },
     change: deps.changes.change,
-    async restore() {
+    async restore(isOurs) {
       for (const { sessionId, waMessageId } of await undecryptedMessages(db))
         undecrypted.add(nameOf(sessionId, waMessageId))
-      for (const { id, sessionId, untold } of await untoldMessages(db))
-        tell({
-          id,
-          sessionId,
-          message: v.parse(IncomingMessage, JSON.parse(untold ?? '')),
-          isMarked: true,
-        })
+      for (const { id, sessionId, untold } of await untoldMessages(db)) {
+        if (!isOurs(sessionId)) continue
+        const message = v.safeParse(Untold, untold)
+        if (message.success) tell({ id, sessionId, message: message.output, isMarked: true })
+        else forget(id, message.issues[0].message)
+      }
     },
   }
 }

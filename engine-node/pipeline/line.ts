@@ -1,12 +1,15 @@
 // The messages of one connection on their way out: one after the other, each under its one id until WhatsApp answers. What is
 // left when the connection ends is in the database and goes by the next one.
-import { type GatewayError, toGatewayError } from '../../src/contract/errors.ts'
+import { GatewayError, toGatewayError } from '../../src/contract/errors.ts'
 import type { Clock } from '../clock.ts'
 import type { Link } from '../sessions/link.ts'
 import type { Outgoing } from './outgoing-message.ts'
 
 /** A message without an answer goes again under its id after this long: acknowledgements take milliseconds, or are lost. */
 export const ACK_WAIT_MS = 20_000
+
+/** What was not delivered to WhatsApp by then is no longer what its sender wants to say. */
+export const MAX_AGE_MS = 24 * 60 * 60_000
 
 /** Tries on one connection. After them the connection is more likely deaf than the message unlucky. */
 const MAX_TRIES = 3
@@ -33,6 +36,8 @@ export interface Line {
 
 interface Entry {
   outgoing: Outgoing
+  /** Its bytes came with its acceptance: no connection but this one can have had it. */
+  isFresh: boolean
   tries: number
   writtenAt: number | null
   /** The next try asks for the reader's devices anew; done once. */
@@ -46,18 +51,24 @@ export function createLine(deps: {
   clock: Clock
   /** The stored bytes, of a message that was accepted some time ago. */
   protoOf(outgoing: Outgoing): Promise<Uint8Array>
-  /** Records that it will never go; resolves when that is durable. */
+  /**
+   * Records that it will not go any more; resolves when that is durable. `error.certain` where it is known that it never has:
+   * else WhatsApp may have it, and only the acknowledgement was lost.
+   */
   failed(outgoing: Outgoing, error: GatewayError): Promise<void>
+  /** The same for one that WhatsApp has not answered in all its time. Never rejects: the next connection looks again. */
+  expired(outgoing: Outgoing): Promise<void>
   /** The socket has taken it. */
   onWritten(outgoing: Outgoing): void
 }): Line {
-  const { link, clock, protoOf, failed, onWritten } = deps
+  const { link, clock, protoOf, failed, expired, onWritten } = deps
   const entries = new Map<string, Entry>()
   let waiting: Entry[] = []
   let isOpen = false
   let isClosed = false
   let isPumping = false
   let undoTimer: (() => void) | null = null
+  let wakesAt: number | null = null
 
   function enter(outgoing: Outgoing): Entry {
     const { promise: written, resolve, reject } = Promise.withResolvers<void>()
@@ -65,6 +76,7 @@ export function createLine(deps: {
     written.catch(() => {})
     const entry: Entry = {
       outgoing,
+      isFresh: outgoing.proto !== null,
       tries: 0,
       writtenAt: null,
       refresh: 'not needed',
@@ -95,15 +107,22 @@ export function createLine(deps: {
       onWritten(outgoing)
     } catch (thrown) {
       const error = toGatewayError(thrown)
-      if (!isClosed && error.code !== 'session_not_ready') return giveUp(entry, error)
+      // Of one that may be with WhatsApp already a failure says little: it goes again while it may.
+      const isOver = entry.tries >= MAX_TRIES || isNew(entry) || error.code !== 'transport_failed'
+      if (!isClosed && error.code !== 'session_not_ready' && isOver) return giveUp(entry, error)
     }
     // What had no answer goes again by the timer, what lost its connection by the next one; to the caller it is accepted.
-    entry.writtenAt = clock.now()
+    entry.writtenAt = clock.elapsed()
     entry.settle.resolve()
-    undoTimer ??= clock.after(ACK_WAIT_MS, again)
+    wakeIn(ACK_WAIT_MS)
   }
 
-  async function giveUp(entry: Entry, error: GatewayError) {
+  /** Nothing of it can have left but in the try that is under way. */
+  const isNew = ({ isFresh, tries }: Entry) => isFresh && tries === 1
+
+  async function giveUp(entry: Entry, cause: GatewayError) {
+    const { code, message, details } = cause
+    const error = new GatewayError(code, message, { cause, details, certain: isNew(entry) })
     entries.delete(entry.outgoing.waMessageId)
     await failed(entry.outgoing, error).then(
       () => entry.settle.reject(error),
@@ -112,18 +131,35 @@ export function createLine(deps: {
     )
   }
 
+  function expire({ outgoing }: Entry) {
+    entries.delete(outgoing.waMessageId)
+    void expired(outgoing)
+  }
+
+  function wakeIn(ms: number) {
+    if (isClosed || (wakesAt !== null && wakesAt <= clock.elapsed() + ms)) return
+    undoTimer?.()
+    wakesAt = clock.elapsed() + ms
+    undoTimer = clock.after(ms, again)
+  }
+
+  /** What had no answer goes again while it may, and is then waited for until nobody wants it any more. */
   function again() {
+    wakesAt = null
     undoTimer = null
-    const now = clock.now()
-    let oldest: number | null = null
     for (const entry of entries.values()) {
-      if (entry.writtenAt === null || entry.tries >= MAX_TRIES) continue
-      if (now - entry.writtenAt >= ACK_WAIT_MS) {
+      if (entry.writtenAt === null) continue
+      // Its age is told by the hour, as it may be from an earlier run; the wait for an answer is measured.
+      const left = entry.outgoing.createdAt + MAX_AGE_MS - clock.now()
+      const wait = entry.writtenAt + ACK_WAIT_MS - clock.elapsed()
+      const next = entry.tries < MAX_TRIES ? Math.min(wait, left) : left
+      if (next > 0) wakeIn(next)
+      else if (left <= 0) expire(entry)
+      else {
         entry.writtenAt = null
         waiting.push(entry)
-      } else oldest = Math.min(oldest ?? now, entry.writtenAt)
+      }
     }
-    if (oldest !== null) undoTimer = clock.after(oldest + ACK_WAIT_MS - now, again)
     void pump()
   }
 

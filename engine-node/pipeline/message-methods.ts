@@ -18,6 +18,8 @@ export function createMessageMethods({
     'message.sendContact': ({ sessionId, input, ...options }) =>
       sender.send(sessionId, 'contact', input, options),
     'message.sendPoll': ({ sessionId, input, ...options }) => sender.send(sessionId, 'poll', input, options),
+    'message.clickButton': ({ sessionId, input, ...options }) =>
+      sender.send(sessionId, 'button', { ...input, quotedMessageId: input.messageId }, options),
     'message.forward': ({ sessionId, input, ...options }) =>
       sender.send(sessionId, 'forward', { ...input, chatId: input.toChatId }, options),
     'message.react': ({ sessionId, input }) => actions.react(sessionId, input),

@@ -30,6 +30,7 @@ const acks: { readonly [S in MessageStatus]: number } = {
   sent: 1,
   delivered: 2,
   read: 3,
+  played: 4,
 }
 
 /** A change of an own message's state, as WhatsApp or we ourselves brought it about. */
@@ -56,12 +57,36 @@ export interface MessageNews {
   tellStored(row: NewMessageRow): Promise<void>
   /** The same for a row that nothing else of its chat waits for. */
   tellPersisted(row: NewMessageRow): void
+  /** Its owner has deleted it on the phone: what it said is gone already. */
+  tellDeleted(row: NewMessageRow): void
   tellAcked(change: StateChange): void
   tellFailed(sessionId: string, failure: { type: string; input: { chatId: string }; error: string }): void
 }
 
 const eventOf = ({ fromMe }: IncomingMessage) => (fromMe ? 'message.sent' : 'message.received')
 const hookOf = ({ fromMe }: IncomingMessage) => (fromMe ? 'message:sent' : 'message:received')
+
+/** How long a status is shown. */
+const STATUS_MS = 24 * 60 * 60_000
+
+/** A status that somebody has posted, besides the message that it is; its file is fetched by the message's route. */
+function statusOf(sessionId: string, message: IncomingMessage): EventData<'status.received'> | null {
+  const { id, author, from, body, type, media, timestamp, contact } = message
+  if (message.kind !== 'status' || message.fromMe) return null
+  const postedAt = timestamp * 1000
+  return {
+    sessionId,
+    statusId: id,
+    contact: { ...contact, id: author ?? from },
+    type,
+    ...(body !== '' && { caption: body }),
+    hasMedia: media !== undefined,
+    mediaOmitted: media !== undefined,
+    ...(media && { omitReason: 'never_inlined' }),
+    postedAt,
+    expiresAt: postedAt + STATUS_MS,
+  }
+}
 
 export function createMessageNews(deps: {
   record: Record
@@ -93,11 +118,14 @@ export function createMessageNews(deps: {
   }
 
   return {
-    stored: (row, message) =>
-      record(eventOf(message), row.sessionId, message, {
-        occurredAt: message.timestamp * 1000,
-        onlyIf: { messageStored: row.id },
-      }),
+    stored(row, message) {
+      const when = { occurredAt: message.timestamp * 1000, onlyIf: { messageStored: row.id } }
+      const status = statusOf(row.sessionId, message)
+      return [
+        ...record(eventOf(message), row.sessionId, message, when),
+        ...(status ? record('status.received', row.sessionId, status, when) : []),
+      ]
+    },
     sent: (sessionId, message) =>
       record('message.sent', sessionId, message, {
         occurredAt: message.timestamp * 1000,
@@ -111,6 +139,13 @@ export function createMessageNews(deps: {
     },
     tellStored,
     tellPersisted: row => later('message:persisted', tellStored(row)),
+    tellDeleted(row) {
+      const of = { sessionId: row.sessionId, source: 'MessageService' } as const
+      later(
+        'message:deleted',
+        chain.run('message:deleted', { sessionId: row.sessionId, message: toStored(row) }, of),
+      )
+    },
     tellAcked({ sessionId, waMessageId: messageId, status }) {
       const of = { sessionId, source: 'Engine' } as const
       later('message:ack', chain.run('message:ack', { messageId, status, ack: acks[status] }, of))

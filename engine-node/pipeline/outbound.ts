@@ -16,13 +16,11 @@ import type { StatusUpdate } from '../sessions/receipts.ts'
 import { openProto } from '../sessions/stored-proto.ts'
 import type { Sealer } from '../store/sealer.ts'
 import type { WriteQueue } from '../store/write-queue.ts'
-import { createLine, type Line } from './line.ts'
+import type { EarlyReceipts } from './early-receipts.ts'
+import { createLine, type Line, MAX_AGE_MS } from './line.ts'
 import type { MessageNews, StateChange } from './message-news.ts'
 import { type Outgoing, toOutgoing } from './outgoing-message.ts'
 import type { Tell } from './tell.ts'
-
-/** What was not delivered to WhatsApp by then is no longer what its sender wants to say. */
-export const MAX_AGE_MS = 24 * 60 * 60_000
 
 /** When the database could not be read at the start of a connection. */
 const READ_AGAIN_MS = 5_000
@@ -40,8 +38,8 @@ export interface Outbound extends OutboundPort {
   accept(outgoing: Outgoing): Promise<void>
   /** WhatsApp's answer to an accepted message, or its state as it is when none comes in time. */
   outcome(of: { sessionId: string; waMessageId: string; id: string }, withinMs: number): Promise<Outcome>
-  /** Tells of what was acknowledged and not told before a crash. To be called once, before any session runs. */
-  restore(): Promise<void>
+  /** Tells of what was acknowledged in these sessions and not told before a crash. To be called before they run. */
+  restore(isOurs: (sessionId: string) => boolean): Promise<void>
 }
 
 export function createOutbound(deps: {
@@ -52,9 +50,10 @@ export function createOutbound(deps: {
   log: Logger
   news: MessageNews
   tell: Tell
+  early: EarlyReceipts
   fault?: Fault | undefined
 }): Outbound {
-  const { db, queue, sealer, clock, log, news, tell, fault } = deps
+  const { db, queue, sealer, clock, log, news, tell, early, fault } = deps
   const lines = new Map<string, Line>()
   const waiters = new Map<string, Set<(outcome: Outcome) => void>>()
   const known = new Set<string>()
@@ -102,9 +101,9 @@ export function createOutbound(deps: {
     news.tellFailed(sessionId, { type, input, error: code })
   }
 
-  /** Proven not sent: whoever tries again with the same key means another message. */
-  const impossible = (outgoing: Outgoing, error: GatewayError) =>
-    failed(outgoing, error.code, freeIdempotencyKey(outgoing.id))
+  /** Of one that is proven not sent, whoever tries again with the same key means another message. */
+  const impossible = (outgoing: Outgoing, { code, certain }: GatewayError) =>
+    failed(outgoing, code, ...(certain ? [freeIdempotencyKey(outgoing.id)] : []))
 
   const onError = (sessionId: string) => (err: unknown) =>
     log.error({ err, sessionId }, 'the state of a message could not be stored')
@@ -121,7 +120,9 @@ export function createOutbound(deps: {
     const line = lines.get(sessionId)
     const outgoing = line?.find(waMessageId)
     const name = nameOf(sessionId, waMessageId)
+    const of = { sessionId, waMessageId }
     if (status === 'sent') fault?.('outbound.after-ack')
+    if (!outgoing && (!known.has(name) || early.has(of))) early.came(of, status)
     line?.acknowledged(waMessageId)
     const announced = outgoing && announcement(outgoing)
     const statements = announced?.statements ?? []
@@ -131,7 +132,10 @@ export function createOutbound(deps: {
       changes => {
         announced?.done(changes)
         answer(change)
-        if (changes[statements.length] === 1) news.tellAcked(change)
+        if (changes[statements.length] === 1) {
+          early.forget(of)
+          news.tellAcked(change)
+        }
         if (!outgoing && !known.has(name))
           void unannouncedMessages(db, { sessionId, waMessageId }).then(announce, onError(sessionId))
         remember(name)
@@ -162,6 +166,11 @@ export function createOutbound(deps: {
     line.open(left.filter(({ createdAt }) => createdAt >= oldest))
   }
 
+  async function failAll(sessionId: string, reason: string): Promise<void> {
+    await queue.settled()
+    for (const row of await pendingMessages(db, sessionId)) await failed(toOutgoing(row), reason)
+  }
+
   function loadUntilDone(sessionId: string, line: Line) {
     load(sessionId, line).catch(err => {
       if (lines.get(sessionId) !== line) return
@@ -183,6 +192,7 @@ export function createOutbound(deps: {
         clock,
         protoOf,
         failed: impossible,
+        expired: outgoing => failed(outgoing, 'expired').catch(onError(sessionId)),
         onWritten() {
           // The gate lets its frames go at the end of the turn, or at the commit; this comes right behind them.
           if (fault) setImmediate(() => queue.after(() => fault('outbound.after-write')))
@@ -192,6 +202,10 @@ export function createOutbound(deps: {
       loadUntilDone(sessionId, line)
     },
     disconnected,
+    ended(sessionId, reason) {
+      // What could not be recorded waits for the next connection, or for its age.
+      failAll(sessionId, reason).catch(onError(sessionId))
+    },
     settle(sessionId, updates) {
       for (const update of updates) {
         if (update.status === 'failed') refuse(sessionId, update)
@@ -218,7 +232,9 @@ export function createOutbound(deps: {
         if (hearing.size === 0) waiters.delete(name)
       }
     },
-    restore: async () => announce(await unannouncedMessages(db)),
+    async restore(isOurs) {
+      announce((await unannouncedMessages(db)).filter(({ sessionId }) => isOurs(sessionId)))
+    },
   }
 
   async function stateOf(id: string): Promise<Outcome> {

@@ -19,7 +19,7 @@ export interface Outgoing {
   message: IncomingMessage
   /** What was asked for, and what kind of send it was. */
   type: string
-  input: { chatId: string; text?: string }
+  input: { chatId: string; text?: string | undefined }
   /** Its bytes until the socket has had them once; from then on they are read from the row. */
   proto: Uint8Array | null
   /** Throws where it is not wanted any more, just before it would go: its plugin was stopped. */

@@ -132,6 +132,7 @@ export function createSender(deps: {
   }
 
   const contextOf = (sessionId: SessionId, link: Link): DraftContext => ({
+    sessionId,
     upload: link.messages.upload,
     async original(chatId, waMessageId) {
       const row = await quotedRow(sessionId, chatOf(link, chatId), waMessageId)

@@ -1,10 +1,11 @@
-// Plugins are told of a message in the turn of its chat; that they have heard is then written down, so that a restart tells
-// them of the rest.
+// Plugins are told of a message in the turn of its chat; that they have heard is then written down, so that a restart, or whoever
+// looks after lost writes, tells them of the rest.
 import type { IncomingMessage } from '../../src/contract/message.ts'
 import { markTold } from '../../src/db/message-writes.ts'
 import type { NewMessageRow } from '../../src/db/messages.ts'
 import type { Fault } from '../fault.ts'
 import type { WriteQueue } from '../store/write-queue.ts'
+import type { Connections } from './connections.ts'
 import type { Lanes } from './lanes.ts'
 import type { MessageNews } from './message-news.ts'
 
@@ -19,6 +20,7 @@ export interface Told {
   row?: NewMessageRow
 }
 
+/** Of a message that they are being told of, or have heard of already, it tells nobody twice. */
 export type Tell = (told: Told) => void
 
 /** What the lanes have taken is done before they are disposed of. */
@@ -26,16 +28,33 @@ export function createTell(deps: {
   queue: Pick<WriteQueue, 'put'>
   lanes: Lanes
   news: MessageNews
+  connections: Pick<Connections, 'awaited'>
   /** The message with its file, once that is here or does not come in time. */
   withFile(id: string, message: IncomingMessage): Promise<IncomingMessage>
   fault?: Fault | undefined
 }): Tell {
-  const { queue, lanes, news, withFile, fault } = deps
-  return ({ id, sessionId, message, isMarked, row }) =>
+  const { queue, lanes, news, connections, withFile, fault } = deps
+  /** Marked messages of which the database does not say yet that they are told. */
+  const underWay = new Map<string, 'telling' | 'told'>()
+  const written = (id: string) => queue.put([markTold(id)], () => void underWay.delete(id))
+
+  return ({ id, sessionId, message, isMarked, row }) => {
+    if (underWay.get(id) === 'told') return written(id)
+    if (underWay.has(id)) return
+    if (isMarked) underWay.set(id, 'telling')
     lanes.add(`${sessionId} ${message.chatId}`, async () => {
-      await news.tellMessage(sessionId, isMarked ? await withFile(id, message) : message)
+      // What a restart takes up, and what comes before a login is over: there is no connection to answer by yet.
+      if (!(await connections.awaited(sessionId))) return void underWay.delete(id)
+      try {
+        await news.tellMessage(sessionId, isMarked ? await withFile(id, message) : message)
+      } catch (error) {
+        underWay.delete(id)
+        throw error
+      }
       if (!message.fromMe) fault?.('inbound.after-hook')
+      if (isMarked) underWay.set(id, 'told')
       if (row) await news.tellStored(row)
-      if (isMarked) queue.put([markTold(id)])
+      if (isMarked) written(id)
     })
+  }
 }

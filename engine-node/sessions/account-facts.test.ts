@@ -166,8 +166,8 @@ describe('groups', () => {
   it.each([
     ['add', 'group.join', null],
     ['remove', 'group.leave', null],
-    ['promote', null, 'admin'],
-    ['demote', null, null],
+    ['promote', 'group.update', 'admin'],
+    ['demote', 'group.update', null],
   ] as const)('%s', (action, event, admin) => {
     const data = { id: group, author: '91@lid', participants: [{ id: bobJid }], action }
     expect(factsOf('group-participants.update', data, to)).toEqual([
@@ -180,8 +180,12 @@ describe('groups', () => {
       },
     ])
     const news = groupNewsOf('group-participants.update', data, to)
-    expect(news.map(each => each.event)).toEqual(event === null ? [] : [event])
-    if (event) expect(news[0]?.data).toMatchObject({ actorId: '1555@c.us', participantIds: ['1556@c.us'] })
+    expect(news.map(each => each.event)).toEqual([event])
+    expect(news[0]?.data).toMatchObject({
+      actorId: '1555@c.us',
+      participantIds: ['1556@c.us'],
+      ...(event === 'group.update' && { changes: { admin: action === 'promote' } }),
+    })
   })
 
   it('that this account leaves, is taken into, or whose members are not known any more', () => {

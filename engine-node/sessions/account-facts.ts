@@ -1,6 +1,5 @@
 // What Baileys' events say of people, chats and groups, as facts for the directory: one row per event. Pure.
 import type { BaileysEventMap, Chat, ChatUpdate, Contact, GroupMetadata, GroupParticipant } from 'baileys'
-import { toNumber } from 'baileys'
 import type { ChatFact } from '../../src/db/directory/chats.ts'
 import type { GroupFact, MemberFact } from '../../src/db/directory/groups.ts'
 import type { PersonFact } from '../../src/db/directory/people.ts'
@@ -8,6 +7,7 @@ import type { AccountFact } from '../directory/facts.ts'
 import type { ReceivedMessage, Receiver } from './incoming.ts'
 import { chatKind, STATUS_CHAT, toNeutral } from './jid.ts'
 import { bothIds, preferredId } from './people.ts'
+import { secondsOf, wholeOf } from './told-numbers.ts'
 
 interface To extends Receiver {
   /** Epoch milliseconds. */
@@ -124,14 +124,15 @@ function chatsOf<C extends Chat | ChatUpdate>(
 
 /** A chat as the phone describes it to a new device. */
 function conversation(chat: Chat): Partial<ChatFact> {
-  const lastAt = chat.conversationTimestamp == null ? undefined : toNumber(chat.conversationTimestamp)
+  const lastAt =
+    chat.conversationTimestamp == null ? undefined : (secondsOf(chat.conversationTimestamp) ?? undefined)
   const unread = chat.markedAsUnread ? -1 : chat.unreadCount
   return {
     name: chat.name ?? undefined,
     lastAt,
     archived: chat.archived ?? undefined,
-    pinnedAt: chat.pinned ?? undefined,
-    mutedUntil: chat.muteEndTime == null ? undefined : muted(toNumber(chat.muteEndTime)),
+    pinnedAt: wholeOf(chat.pinned) ?? undefined,
+    mutedUntil: chat.muteEndTime == null ? undefined : muted(chat.muteEndTime),
     ...(unread != null && lastAt !== undefined && { unreadBase: unread, countedAt: lastAt * 1_000 + 999 }),
     ephemeralSeconds: chat.ephemeralExpiration ?? undefined,
   }
@@ -142,17 +143,16 @@ function setting(chat: ChatUpdate, { now }: To): Partial<ChatFact> {
   const { archived, pinned, muteEndTime, unreadCount, ephemeralExpiration } = chat
   return {
     archived: archived ?? undefined,
-    pinnedAt: pinned === null ? 0 : pinned,
-    mutedUntil:
-      muteEndTime === undefined ? undefined : muteEndTime === null ? 0 : muted(toNumber(muteEndTime)),
+    pinnedAt: pinned === null ? 0 : (wholeOf(pinned) ?? undefined),
+    mutedUntil: muteEndTime === undefined ? undefined : muteEndTime === null ? 0 : muted(muteEndTime),
     ...(chat.messages === undefined && unreadCount === 0 && { unreadBase: 0, countedAt: now }),
     ...(chat.messages === undefined && unreadCount === -1 && { unreadBase: -1 }),
     ephemeralSeconds: ephemeralExpiration === null ? 0 : ephemeralExpiration,
   }
 }
 
-/** Muted without an end is muted for ever. */
-const muted = (until: number) => (until > 0 ? until : -1)
+/** Muted without an end, or with one that is no time, is muted for ever. */
+const muted = (until: Chat['muteEndTime']) => wholeOf(until) || -1
 
 const defined = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T
@@ -166,7 +166,7 @@ function groupFacts(group: Partial<GroupMetadata>, to: To): AccountFact[] {
     subject: group.subject,
     description: 'desc' in group || members ? (group.desc ?? null) : undefined,
     ownerId: group.ownerPn || group.owner ? toNeutral(group.ownerPn || (group.owner as string)) : undefined,
-    createdAt: Number.isFinite(group.creation) ? group.creation : undefined,
+    createdAt: group.creation ? (secondsOf(group.creation) ?? undefined) : undefined,
     announce: group.announce,
     locked: group.restrict,
     memberAddMode: group.memberAddMode === undefined ? undefined : group.memberAddMode ? 'all' : 'admins',

@@ -27,6 +27,7 @@ import { groupNewsOf } from './group-news.ts'
 import { chatKind, toJid, toNeutral } from './jid.ts'
 import { type AddressBook, bothIds, type PersonIds, preferredId } from './people.ts'
 import { createPresences } from './presences.ts'
+import { secondsOf, wholeOf } from './told-numbers.ts'
 import { answered, refusalOf } from './whatsapp-answer.ts'
 
 /** What may be asked of an account that is connected. */
@@ -172,8 +173,8 @@ export function createAccountLink(deps: AccountLinkDeps): AccountLink {
         name: group.subject ?? '',
         ...(group.desc && { description: group.desc }),
         ...(owner && { owner }),
-        ...(Number.isFinite(group.creation) && { createdAt: group.creation }),
-        ...(group.size !== undefined && Number.isFinite(group.size) && { participantCount: group.size }),
+        ...(group.creation && secondsOf(group.creation) !== null && { createdAt: group.creation }),
+        ...(group.size !== undefined && wholeOf(group.size) !== null && { participantCount: group.size }),
       }
     },
     async inviteCode(groupId) {

@@ -20,13 +20,14 @@ export function createBackOff(deps: {
   random: () => number
   /** The longest first wait; asked each time, as an operator may change it meanwhile. */
   firstMs?: () => number | undefined
+  longestMs?: number
 }): BackOff {
-  const { random, firstMs } = deps
+  const { random, firstMs, longestMs = LONGEST_MS } = deps
   let attempts = 0
   return {
     next() {
       const ceiling = Math.min(
-        LONGEST_MS,
+        longestMs,
         (firstMs?.() ?? DEFAULT_RECONNECT_BASE_MS) * 2 ** Math.min(attempts, 30),
       )
       attempts += 1

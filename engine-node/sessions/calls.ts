@@ -4,6 +4,7 @@ import { GatewayError } from '../../src/contract/errors.ts'
 import type { EventData } from '../../src/contract/events.ts'
 import { toNeutral } from './jid.ts'
 import { type AddressBook, bothIds, preferredId } from './people.ts'
+import { sentAt } from './told-numbers.ts'
 
 type Outcome = 'accepted' | 'rejected' | 'missed'
 
@@ -28,6 +29,8 @@ const outcomes: Partial<Record<WACallEvent['status'], Outcome>> = {
 
 /** Calls that are remembered: more than ring at one time, so that a late word on an old one finds it. */
 const MAX_KNOWN = 1_000
+
+const secondOf = (date: Date) => sentAt(Math.floor(date.getTime() / 1_000))
 
 interface Known {
   /** As Baileys writes the caller. */
@@ -55,7 +58,7 @@ export function createCalls(deps: {
       from: preferredId(bothIds(book, from, callerPn)) ?? toNeutral(from),
       isVideo,
       isGroup,
-      timestamp: Math.floor(date.getTime() / 1_000),
+      timestamp: secondOf(date),
     }
     known.set(callId, { from, data, isOver: false })
     for (const oldest of known.keys()) {
@@ -77,7 +80,7 @@ export function createCalls(deps: {
       ...found.data,
       sessionId,
       outcome,
-      timestamp: Math.floor(call.date.getTime() / 1_000),
+      timestamp: secondOf(call.date),
     }
     return [...offered, { event: `call.${outcome}`, data }]
   }

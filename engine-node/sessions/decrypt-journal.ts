@@ -26,11 +26,10 @@ export interface DecryptJournal {
   orphans(me: { id: string; lid: string }): Promise<WAMessage[]>
   /** The repository that Baileys decrypts with, with the journal before and behind it. */
   wrap(make: MakeRepository): MakeRepository
-  /**
-   * Drops what is older than a redelivery can be. Only to be called on a connection that has been open for as long: a
-   * receipt that could not leave makes WhatsApp deliver again at the next login, however late that is.
-   */
-  prune(): void
+  /** The connection is open: what is beyond every redelivery is dropped, now and then again and again. */
+  opened(): void
+  /** WhatsApp has delivered all that it kept for this login. */
+  caughtUp(): void
   /** Nothing is written from here on. */
   close(): void
 }
@@ -39,7 +38,17 @@ export interface DecryptJournal {
  * How long an entry stays while the connection is up. Its receipt left within seconds, and keep-alives since then have
  * shown that the connection carried it; an hour is beyond every doubt.
  */
-export const JOURNAL_AGE_MS = 60 * 60_000
+const JOURNAL_AGE_MS = 60 * 60_000
+const PRUNE_EVERY_MS = JOURNAL_AGE_MS / 4
+
+/**
+ * What is older than a connection is safe once that has got all that WhatsApp kept, and has had the time to read it: a receipt
+ * that could not leave makes WhatsApp deliver again at the next login, however late that is, and what came again is young.
+ */
+const CAUGHT_UP_MS = 5 * 60_000
+
+/** WhatsApp keeps what could not be delivered for 30 days, and unlinks a device that was away for 14. */
+const MAX_AGE_MS = 35 * 24 * 60 * 60_000
 
 /** Plaintexts kept in memory, for a redelivery on a short interruption; older ones are read back from the database. */
 const MAX_RECENT = 256
@@ -54,6 +63,10 @@ export async function loadDecryptJournal(deps: {
   fault?: Fault | undefined
 }): Promise<DecryptJournal> {
   const { db, queue, sealer, clock, sessionId, fault = () => {} } = deps
+  const [loadedAt, loaded] = [clock.now(), clock.elapsed()]
+  /** Even where the hour is set back: what is young must not look old. */
+  const time = () => loadedAt + Math.round(clock.elapsed() - loaded)
+  const timers = new Set<() => void>()
   const known = new Map((await journalHashes(db, sessionId)).map(({ hash, createdAt }) => [hash, createdAt]))
   const recent = new Map<string, Uint8Array>()
   /** By the very bytes that Baileys hands to decryption. */
@@ -62,7 +75,7 @@ export async function loadDecryptJournal(deps: {
   let isClosed = false
 
   function keep(hash: string, ciphertext: Uint8Array, plaintext: Uint8Array) {
-    const now = clock.now()
+    const now = time()
     known.set(hash, now)
     recent.set(hash, plaintext)
     for (const oldest of recent.keys()) {
@@ -82,7 +95,7 @@ export async function loadDecryptJournal(deps: {
     const sealed = kept ? null : await journalEntry(db, sessionId, hash)
     const plaintext = kept ?? (sealed && unpackEntry(sealer.open(sealed, contextOf(hash))).plaintext)
     if (!plaintext) return null
-    const now = clock.now()
+    const now = time()
     // Last again in the map, which is in order of age.
     known.delete(hash)
     known.set(hash, now)
@@ -101,6 +114,32 @@ export async function loadDecryptJournal(deps: {
       if (!isClosed) keep(hash, ciphertext, plaintext)
       return plaintext
     }
+  }
+
+  /** Drops what came before `before` and not again since. What of it was no message yet has become one by `orphans`. */
+  function prune(before: number) {
+    let count = 0
+    for (const [hash, createdAt] of known) {
+      if (createdAt >= before) break
+      known.delete(hash)
+      recent.delete(hash)
+      count += 1
+    }
+    if (count > 0) queue.put([pruneJournal(sessionId, before)])
+  }
+
+  function later(ms: number, run: () => void) {
+    if (isClosed) return
+    const undo = clock.after(ms, () => {
+      timers.delete(undo)
+      run()
+    })
+    timers.add(undo)
+  }
+
+  function pruneByAge() {
+    prune(time() - JOURNAL_AGE_MS)
+    later(PRUNE_EVERY_MS, pruneByAge)
   }
 
   return {
@@ -128,20 +167,15 @@ export async function loadDecryptJournal(deps: {
         decryptGroupMessage: journalled(repository.decryptGroupMessage.bind(repository), ({ msg }) => msg),
       }
     },
-    prune() {
-      if (isClosed) return
-      const before = clock.now() - JOURNAL_AGE_MS
-      let count = 0
-      for (const [hash, createdAt] of known) {
-        if (createdAt >= before) break
-        known.delete(hash)
-        recent.delete(hash)
-        count += 1
-      }
-      if (count > 0) queue.put([pruneJournal(sessionId, before)])
+    opened() {
+      prune(loadedAt - MAX_AGE_MS)
+      later(JOURNAL_AGE_MS, pruneByAge)
     },
+    caughtUp: () => later(CAUGHT_UP_MS, () => prune(loadedAt)),
     close() {
       isClosed = true
+      for (const undo of timers) undo()
+      timers.clear()
     },
   }
 }

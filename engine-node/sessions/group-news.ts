@@ -19,12 +19,15 @@ type Reader<E extends keyof BaileysEventMap> = (data: BaileysEventMap[E], to: To
 
 const readers: { [E in keyof BaileysEventMap]?: Reader<E> } = {
   'group-participants.update': ({ id, author, authorPn, participants, action }, to) => {
-    if (action !== 'add' && action !== 'remove') return []
     const people = participants.map(({ id, phoneNumber, lid }) => idOf(to, id, phoneNumber, lid))
+    const of = { ...said(id, to, author, authorPn), participantIds: people }
+    if (action === 'promote' || action === 'demote')
+      return [{ event: 'group.update', data: { ...of, changes: { admin: action === 'promote' } } }]
+    if (action !== 'add' && action !== 'remove') return []
     return [
       {
         event: action === 'add' ? 'group.join' : 'group.leave',
-        data: { ...said(id, to, author, authorPn), participantIds: people },
+        data: of,
       },
     ]
   },

@@ -27,7 +27,7 @@ const statuses = new Map<unknown, HistoryMessage['status']>([
   [SERVER_ACK, 'sent'],
   [DELIVERY_ACK, 'delivered'],
   [READ, 'read'],
-  [PLAYED, 'read'],
+  [PLAYED, 'played'],
 ])
 
 /** What the media host answers for a file that it has thrown away. */

@@ -21,4 +21,6 @@ export interface Outbound {
   connected(sessionId: SessionId, link: Link): void
   /** No more by this link. What WhatsApp has not acknowledged waits for the next one. */
   disconnected(sessionId: SessionId): void
+  /** There will be no other link until a person sees to it: what waits has failed, with this for its reason. */
+  ended(sessionId: SessionId, reason: string): void
 }

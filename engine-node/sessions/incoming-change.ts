@@ -1,16 +1,21 @@
 // A message that changes another one: a reaction, an edit, a revocation, a vote, a pin. Pure; whether it may is asked where the
 // other one is known.
-import { proto, toNumber, type WAMessage } from 'baileys'
+import { type BaileysEventMap, proto, type WAMessage } from 'baileys'
 import type { MessageType } from '../../src/contract/message.ts'
 import { bare } from './incoming-details.ts'
 import { contentOf, contextOf, mentionsOf } from './incoming-text.ts'
-import { type Receiver, whereOf } from './incoming-where.ts'
-import type { PersonIds } from './people.ts'
+import { type Receiver, type Where, whereOf } from './incoming-where.ts'
+import { type PersonIds, preferredId } from './people.ts'
+import { momentOf, sentAt } from './told-numbers.ts'
 
 export type Change =
   | { kind: 'reaction'; emoji: string }
   | { kind: 'edit'; body: string; type: MessageType; mentionedIds: string[] }
   | { kind: 'revoke' }
+  /** For this account alone, on another of its devices. */
+  | { kind: 'hide' }
+  /** Base64, as it came: encrypted once more with a secret of the message that it edits. */
+  | { kind: 'sealed-edit'; payload: string; iv: string }
   /** Base64, as it came; it is opened where the poll is known. */
   | { kind: 'vote'; payload: string; iv: string }
   | { kind: 'pin'; pinned: boolean; seconds: number }
@@ -32,13 +37,14 @@ export interface ReceivedChange {
   author: string | null
   /** Of the message that is changed. */
   targetId: string
-  /** Epoch milliseconds, as the sender tells them. */
+  /** Epoch milliseconds, as the sender tells them where that can be. */
   at: number
   change: Change
 }
 
 const { REVOKE, MESSAGE_EDIT } = proto.Message.ProtocolMessage.Type
 const { PIN_FOR_ALL } = proto.Message.PinInChatMessage.Type
+const { MESSAGE_EDIT: SEALED_EDIT } = proto.Message.SecretEncryptedMessage.SecretEncType
 
 interface Found {
   targetId: string | null | undefined
@@ -68,7 +74,8 @@ function ofProtocol(part: proto.Message.IProtocolMessage, to: Receiver): Found |
 }
 
 function find(content: proto.IMessage, to: Receiver): Found | null {
-  const { reactionMessage, pollUpdateMessage, pinInChatMessage, protocolMessage } = content
+  const { reactionMessage, pollUpdateMessage, pinInChatMessage, protocolMessage, secretEncryptedMessage } =
+    content
   if (reactionMessage)
     return {
       targetId: reactionMessage.key?.id,
@@ -94,7 +101,56 @@ function find(content: proto.IMessage, to: Receiver): Found | null {
         seconds: content.messageContextInfo?.messageAddOnDurationInSecs ?? 0,
       },
     }
+  if (secretEncryptedMessage) {
+    const { targetMessageKey, encPayload, encIv, secretEncType } = secretEncryptedMessage
+    if (secretEncType !== SEALED_EDIT) return null
+    return {
+      targetId: targetMessageKey?.id,
+      change: {
+        kind: 'sealed-edit',
+        payload: base64(encPayload ?? new Uint8Array()),
+        iv: base64(encIv ?? new Uint8Array()),
+      },
+    }
+  }
   return protocolMessage ? ofProtocol(protocolMessage, to) : null
+}
+
+/** Messages that were deleted for this account on another of its devices: no message says so, they share it as a setting. */
+export function toHidden(
+  deleted: BaileysEventMap['messages.delete'],
+  to: Receiver,
+  now: number,
+): ReceivedChange[] {
+  const keys = 'keys' in deleted ? deleted.keys : []
+  return keys.map(key => hidden(key, to, now)).filter(each => each !== null)
+}
+
+function hidden(key: WAMessage['key'], to: Receiver, at: number): ReceivedChange | null {
+  const where = whereOf({ key }, to)
+  if (!where || !key.id) return null
+  const { chatId, kind } = where
+  return {
+    // Its own name: of whoever tells of the deletion first, the other one changes nothing.
+    waMessageId: `${key.id}:deleted`,
+    ...chatOf(where),
+    senderId: '',
+    sender: to.me,
+    fromMe: true,
+    isGroup: kind === 'group',
+    from: preferredId(to.me) ?? '',
+    to: chatId,
+    author: null,
+    targetId: key.id,
+    at,
+    change: { kind: 'hide' },
+  }
+}
+
+/** The chat, and its other id where it is one person's. */
+const chatOf = ({ chatId, kind, person }: Where) => {
+  const others = kind === 'individual' ? [person.phoneId, person.lidId] : []
+  return { chatId, chatIds: [...new Set([chatId, ...others.filter(id => id !== null)])] }
 }
 
 /** Null when the message changes nothing that is kept here. */
@@ -106,15 +162,11 @@ export function toChange(given: WAMessage, to: Receiver): ReceivedChange | null 
   if (!found?.targetId) return null
   const where = whereOf(given, to)
   if (where === null) return null
-  const { chatId, person, author, senderId, fromMe, from, to: recipient, kind } = where
-  const isDirect = kind === 'individual'
+  const { person, author, senderId, fromMe, from, to: recipient, kind } = where
   const sender = fromMe ? to.me : person
   return {
     waMessageId: key.id,
-    chatId,
-    chatIds: isDirect
-      ? [...new Set([chatId, ...[person.phoneId, person.lidId].filter(id => id !== null)])]
-      : [chatId],
+    ...chatOf(where),
     senderId,
     sender,
     fromMe,
@@ -123,7 +175,7 @@ export function toChange(given: WAMessage, to: Receiver): ReceivedChange | null 
     to: recipient,
     author,
     targetId: found.targetId,
-    at: found.at == null ? toNumber(given.messageTimestamp) * 1000 : toNumber(found.at),
+    at: momentOf(found.at, sentAt(given.messageTimestamp) * 1000),
     change: found.change,
   }
 }

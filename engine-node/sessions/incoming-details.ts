@@ -2,6 +2,7 @@
 import { normalizeMessageContent, proto, toNumber } from 'baileys'
 import type { IncomingMessage } from '../../src/contract/message.ts'
 import { toNeutral } from './jid.ts'
+import { finiteOf } from './told-numbers.ts'
 
 type Content = proto.IMessage
 export type Details = Partial<
@@ -36,10 +37,13 @@ const filled = <T extends object>(fields: T) =>
   }
 
 function place(part: proto.Message.ILocationMessage): Details {
+  const latitude = finiteOf(part.degreesLatitude ?? 0)
+  const longitude = finiteOf(part.degreesLongitude ?? 0)
+  if (latitude === null || longitude === null) return {}
   return {
     location: {
-      latitude: part.degreesLatitude ?? 0,
-      longitude: part.degreesLongitude ?? 0,
+      latitude,
+      longitude,
       ...filled({ description: part.name ?? part.comment, address: part.address, url: part.url }),
     },
   }

@@ -1,7 +1,7 @@
 import { proto, type WAMessage } from 'baileys'
 import { describe, expect, it } from 'vitest'
 import { toReceived, toUndecrypted } from './incoming.ts'
-import { toChange } from './incoming-change.ts'
+import { toChange, toHidden } from './incoming-change.ts'
 import { createAddressBook } from './people.ts'
 
 const ME = '15550000001@c.us'
@@ -95,6 +95,39 @@ describe('a file', () => {
     const result = received(content)
     expect(result?.message).toMatchObject({ ...message, media: { omitted: true, sizeBytes: 1234 } })
     expect(result?.media).toMatchObject({ bytes: 1234, directPath: '/v/1.enc', ...media })
+  })
+
+  it.each<[string, proto.IMessage, object]>([
+    ['an image', { imageMessage: { ...file, width: 640, height: 480 } }, { width: 640, height: 480 }],
+    [
+      'a film',
+      { videoMessage: { ...file, width: 640, height: 480, seconds: 12, gifPlayback: true } },
+      { width: 640, height: 480, seconds: 12, gif: true },
+    ],
+    [
+      'a voice note',
+      { audioMessage: { ...file, ptt: true, seconds: 3, waveform: Buffer.alloc(64, 7) } },
+      { seconds: 3, waveform: Buffer.alloc(64, 7).toString('base64') },
+    ],
+    ['a document', { documentMessage: { ...file, pageCount: 4 } }, { pages: 4 }],
+    [
+      'a thumbnail',
+      { imageMessage: { ...file, jpegThumbnail: Buffer.from('/9j/2wA=', 'base64') } },
+      { thumbnail: '/9j/2wA=' },
+    ],
+  ])('is shown as it looks: %s', (_what, content, look) => {
+    const { mimetype: _, omitted: __, sizeBytes: ___, ...said } = received(content)?.message.media ?? {}
+    expect(said).toEqual(look)
+  })
+
+  it.each<[string, proto.IMessage]>([
+    ['a thumbnail that is no JPEG', { imageMessage: { ...file, jpegThumbnail: Buffer.from('<svg>') } }],
+    ['a huge thumbnail', { imageMessage: { ...file, jpegThumbnail: Buffer.alloc(40_000, 0xff) } }],
+    ['a huge waveform', { audioMessage: { ...file, waveform: Buffer.alloc(300) } }],
+    ['a width without a height', { imageMessage: { ...file, width: 5 } }],
+    ['absurd figures', { videoMessage: { ...file, width: 4e9, height: 4e9, seconds: 4e9 } }],
+  ])('is not believed: %s', (_what, content) => {
+    expect(Object.keys(received(content)?.message.media ?? {})).toEqual(['mimetype', 'omitted', 'sizeBytes'])
   })
 
   it.each([
@@ -365,6 +398,18 @@ describe('a change', () => {
       },
       { change: { kind: 'vote', payload: 'cA==', iv: 'aQ==' } },
     ],
+    [
+      'an edit that is sealed',
+      {
+        secretEncryptedMessage: {
+          targetMessageKey: key,
+          encPayload: Buffer.from('p'),
+          encIv: Buffer.from('i'),
+          secretEncType: proto.Message.SecretEncryptedMessage.SecretEncType.MESSAGE_EDIT,
+        },
+      },
+      { targetId: 'T1', change: { kind: 'sealed-edit', payload: 'cA==', iv: 'aQ==' } },
+    ],
   ])('is read: %s', (_what, content, wanted) => {
     expect(change(content)).toMatchObject({
       waMessageId: 'A1',
@@ -387,6 +432,24 @@ describe('a change', () => {
       from: ME,
       to: ANN,
     })
+  })
+
+  it('on another device of the account is a message hidden, under one name however often it is told', () => {
+    expect(
+      toHidden({ keys: [{ remoteJid: LID, remoteJidAlt: PHONE, id: 'T1', fromMe: false }] }, to, 5)[0],
+    ).toMatchObject({
+      waMessageId: 'T1:deleted',
+      chatId: ANN,
+      chatIds: [ANN, LID],
+      senderId: '',
+      fromMe: true,
+      from: ME,
+      targetId: 'T1',
+      at: 5,
+      change: { kind: 'hide' },
+    })
+    expect(toHidden({ keys: [{ remoteJid: PHONE }] }, to, 5)).toEqual([])
+    expect(toHidden({ jid: PHONE, all: true }, to, 5)).toEqual([])
   })
 
   it('in a group has its author', () => {

@@ -1,10 +1,11 @@
 // The file in a message, as a reference that can be fetched. Pure; fetching is engine-node/media's business.
-import { type proto, toNumber } from 'baileys'
+import type { proto } from 'baileys'
 import { isMediaType, MAX_MEDIA_TYPE } from '../../src/contract/media-type.ts'
 import type { MediaKind } from '../../src/contract/outgoing.ts'
-import type { MediaRef } from '../media/media-ref.ts'
+import type { MediaLook, MediaRef } from '../media/media-ref.ts'
 import { bare } from './incoming-details.ts'
 import { readProto } from './outgoing.ts'
+import { wholeOf } from './told-numbers.ts'
 
 type Content = proto.IMessage
 type Named =
@@ -40,12 +41,50 @@ export function mediaOf(content: Content): MediaRef | null {
     kind,
     mimetype: isMediaType(given) ? given : mimetype,
     filename: filenameOf(content.documentMessage),
-    bytes: file.fileLength == null ? null : toNumber(file.fileLength),
+    bytes: wholeOf(file.fileLength),
     mediaKey: file.mediaKey,
     directPath: file.directPath ?? null,
     url: file.url ?? null,
     sha256: file.fileSha256,
     encSha256: file.fileEncSha256 ?? null,
+    look: lookOf(file),
+  }
+}
+
+/** Largest thumbnail and waveform that are kept: a stranger made them, and they stand in every event of the message. */
+const MAX_THUMBNAIL_BYTES = 32 * 1024
+const MAX_WAVEFORM_BYTES = 256
+
+/** More pixels, seconds or pages than anything has are no figure. */
+const MAX_FIGURE = 10_000_000
+
+type File = NonNullable<Content[Named]>
+
+/** Each field is one of some of the contents; a sender may leave out any. */
+function lookOf(file: File): MediaLook {
+  const said = file as { readonly [name: string]: unknown }
+  const figure = (name: string) => {
+    const value = said[name]
+    return typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= MAX_FIGURE
+      ? value
+      : null
+  }
+  const bytes = (name: string, max: number) => {
+    const value = said[name]
+    return value instanceof Uint8Array && value.length > 0 && value.length <= max ? value : null
+  }
+  const [width, height] = [figure('width'), figure('height')]
+  const [seconds, pages] = [figure('seconds'), figure('pageCount')]
+  const jpeg = bytes('jpegThumbnail', MAX_THUMBNAIL_BYTES)
+  const waveform = bytes('waveform', MAX_WAVEFORM_BYTES)
+  return {
+    ...(width !== null && height !== null && { width, height }),
+    ...(seconds !== null && { seconds }),
+    ...(pages !== null && { pages }),
+    // Whoever shows it takes it for a JPEG, so it must begin as one.
+    ...(jpeg?.[0] === 0xff && jpeg[1] === 0xd8 && { thumbnail: Buffer.from(jpeg).toString('base64') }),
+    ...(waveform && { waveform: Buffer.from(waveform).toString('base64') }),
+    ...(said.gifPlayback === true && { gif: true }),
   }
 }
 

@@ -1,5 +1,5 @@
 // From a message as Baileys gives it to OpenWA's IncomingMessage and what the row needs beside it. Pure.
-import { proto, toNumber, type WAMessage } from 'baileys'
+import { proto, type WAMessage } from 'baileys'
 import type { IncomingMessage, MessageType } from '../../src/contract/message.ts'
 import type { MediaRef } from '../media/media-ref.ts'
 import { bare, detailsOf, isViewOnce } from './incoming-details.ts'
@@ -8,6 +8,7 @@ import { contentOf, contextOf, mentionsOf, quotedOf } from './incoming-text.ts'
 import { type Receiver, type Where, whereOf } from './incoming-where.ts'
 import { isLidId, isPhoneId, STATUS_CHAT, userOf } from './jid.ts'
 import type { PersonIds } from './people.ts'
+import { sentAt } from './told-numbers.ts'
 
 export type { Receiver } from './incoming-where.ts'
 
@@ -70,10 +71,26 @@ export function toUndecrypted(given: WAMessage, to: Receiver): UndecryptedMessag
     ...{ chatId, senderId, from, to: recipient, fromMe, author, person },
     waMessageId: key.id,
     type: key.isViewOnce ? 'masked' : 'unknown',
-    timestamp: toNumber(given.messageTimestamp),
+    timestamp: sentAt(given.messageTimestamp),
     reason: key.isViewOnce
       ? 'only the phone may see it'
       : String(messageStubParameters?.[0] ?? 'no content came'),
+  }
+}
+
+/** For a message that cannot be made sense of, though it was decrypted: it is seen as such, and asked for no more. */
+export function toUnreadable(given: WAMessage, to: Receiver): UndecryptedMessage | null {
+  const where = whereOf(given, to)
+  if (!given.key.id || !where) return null
+  const { chatId, senderId, from, to: recipient, fromMe, author, person } = where
+  return {
+    ...{ chatId, senderId, from, to: recipient, fromMe, author, person },
+    waMessageId: given.key.id,
+    type: 'unknown',
+    timestamp: sentAt(given.messageTimestamp),
+    reason: `its content cannot be read: ${Object.keys(given.message ?? {})
+      .join(', ')
+      .slice(0, 200)}`,
   }
 }
 
@@ -89,7 +106,7 @@ function headOf(
     chatId,
     body,
     type,
-    timestamp: toNumber(given.messageTimestamp),
+    timestamp: sentAt(given.messageTimestamp),
     fromMe,
     isGroup: kind === 'group',
     kind,
@@ -108,11 +125,12 @@ const storedOf = ({ key, message }: WAMessage, { senderId, person }: Where) => (
   ).finish(),
 })
 
-const omitted = ({ mimetype, filename, bytes }: MediaRef) => ({
+const omitted = ({ mimetype, filename, bytes, look }: MediaRef) => ({
   mimetype,
   ...(filename !== null && { filename }),
   omitted: true,
   ...(bytes !== null && { sizeBytes: bytes }),
+  ...look,
 })
 
 function contactOf(id: string, pushName: string | null | undefined) {

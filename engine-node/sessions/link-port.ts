@@ -12,6 +12,7 @@ import type { Sealer } from '../store/sealer.ts'
 import type { WriteQueue } from '../store/write-queue.ts'
 import type { AccountVerbs } from './account-link.ts'
 import type { AccountPort } from './account-port.ts'
+import type { ClosingNotice } from './disconnect.ts'
 import type { ReceivedMessage, UndecryptedMessage } from './incoming.ts'
 import type { ReceivedChange } from './incoming-change.ts'
 import type { Health } from './liveness.ts'
@@ -40,7 +41,7 @@ export interface LinkEvents {
   status(updates: StatusUpdate[]): void
   /** WhatsApp restricts what the account may do; null when it does not any more. */
   restricted(restriction: AccountRestriction | null): void
-  closed(code: number | undefined): void
+  closed(code: number | undefined, notice: ClosingNotice): void
 }
 
 export interface Link {

@@ -14,11 +14,10 @@ import { createAccountLink } from './account-link.ts'
 import { loadAuthStore } from './auth-store.ts'
 import { quiet } from './baileys-log.ts'
 import { createBoundedCache } from './bounded-cache.ts'
-import { JOURNAL_AGE_MS, loadDecryptJournal } from './decrypt-journal.ts'
+import { loadDecryptJournal } from './decrypt-journal.ts'
 import { createEgressGate, type Sending } from './egress-gate.ts'
 import { createHistorySync } from './history-sync.ts'
-import { toReceived, toUndecrypted } from './incoming.ts'
-import { toChange } from './incoming-change.ts'
+import { toHidden } from './incoming-change.ts'
 import { toNeutral } from './jid.ts'
 import type { Identity, Link, LinkDeps, LinkEvents } from './link-port.ts'
 import { ping, removeDevice } from './link-stanzas.ts'
@@ -28,18 +27,18 @@ import { toNumberCheck } from './number-check.ts'
 import { compose, readProto } from './outgoing.ts'
 import { outsideOf } from './outgoing-content.ts'
 import { bothIds, preferredId } from './people.ts'
-import { ackOf, receiptsOf, type StatusUpdate, statusesOf } from './receipts.ts'
+import { readMessages } from './read-messages.ts'
+import { ackOf, playedOf, receiptsOf, type StatusUpdate, statusesOf } from './receipts.ts'
 import { restrictionOf } from './restriction.ts'
 import { oneAtATime } from './signal-repository.ts'
 import { sentContent } from './stored-proto.ts'
-import { answered, lostConnection, statusCodeOf } from './whatsapp-answer.ts'
+import { answered, lostConnection, noticeOf, statusCodeOf } from './whatsapp-answer.ts'
 
 export type { Identity, Link, LinkDeps, LinkEvents } from './link-port.ts'
 
 /** How long a close may take before the connection is cut: a peer that is gone answers no close frame. */
 const CLOSE_WAIT_MS = 2_000
 const LOGOUT_WAIT_MS = 10_000
-const PRUNE_EVERY_MS = JOURNAL_AGE_MS / 4
 
 /** What Baileys says when the connection, and not the message, was at fault: closed, lost, unanswered. */
 const OF_THE_CONNECTION: ReadonlySet<number | undefined> = new Set([408, 428])
@@ -66,10 +65,9 @@ export async function openLink(
   const receiver = () => ({ me: me(), book: store.book })
 
   function heard(given: WAMessage[]) {
-    const to = receiver()
-    const received = given.map(message => toReceived(message, to)).filter(each => each !== null)
-    const missed = given.map(message => toUndecrypted(message, to)).filter(each => each !== null)
-    const changes = given.map(message => toChange(message, to)).filter(each => each !== null)
+    const { received, missed, changes } = readMessages(given, receiver(), (err, { key }) =>
+      deps.log.error({ err, sessionId, waMessageId: key.id }, 'a message could not be read'),
+    )
     if (received.length > 0) {
       deps.account.hear(sessionId, factsOfMessages(received))
       events.received(received)
@@ -82,7 +80,7 @@ export async function openLink(
   if (creds.me) heard(await journal.orphans({ id: creds.me.id, lid: creds.me.lid ?? '' }))
 
   const cache = (max: number, minutes: number) =>
-    createBoundedCache({ max, ttlMs: minutes * 60_000, now: clock.now })
+    createBoundedCache({ max, ttlMs: minutes * 60_000, now: clock.elapsed })
   const userDevicesCache = cache(10_000, 5)
   const proxy = (await deps.proxyOf?.(sessionId)) ?? null
   // The same dispatcher in the types of another release.
@@ -147,23 +145,14 @@ export async function openLink(
   })
   sock.ws.on('frame', () => liveness.heard())
   let isClosed = false
-  let undoTimer = () => {}
 
   /** From here on the memory of this connection counts for nothing; the next one starts from the database. */
   function shut() {
     isClosed = true
-    undoTimer()
     liveness.stop()
     gate.close()
     store.close()
     journal.close()
-  }
-
-  function pruneLater(wait: number) {
-    undoTimer = clock.after(wait, () => {
-      journal.prune()
-      pruneLater(PRUNE_EVERY_MS)
-    })
   }
 
   const handlers: { [E in keyof BaileysEventMap]?: (data: BaileysEventMap[E]) => void } = {
@@ -172,6 +161,7 @@ export async function openLink(
       heard(messages)
     },
     'messaging-history.set': data => past.holds(data),
+    'messages.delete': data => events.changed(toHidden(data, receiver(), clock.now())),
     'messages.update': updates => tell(statusesOf(updates)),
     'message-receipt.update': receipts => tell(receiptsOf(receipts)),
   }
@@ -195,26 +185,33 @@ export async function openLink(
   sock.ws.on('CB:ack,class:message', node => {
     if (!isClosed) tell(ackOf(node))
   })
+  sock.ws.on('CB:receipt,type:played', node => {
+    if (!isClosed) tell(playedOf(node))
+  })
   // Baileys' own listener came first, so `creds` holds the update already.
   sock.ev.on('creds.update', store.saveCreds)
-  sock.ev.on('connection.update', ({ connection, qr, isNewLogin, lastDisconnect, reachoutTimeLock }) => {
-    const me = identity()
-    if (isClosed) return
-    if (reachoutTimeLock) events.restricted(restrictionOf(reachoutTimeLock))
-    if (qr) events.qr(qr)
-    if (isNewLogin && me) events.paired(me)
-    if (connection === 'open' && me) {
-      pruneLater(JOURNAL_AGE_MS)
-      liveness.start()
-      events.ready(me)
-      account.ready().catch(err => deps.log.warn({ err, sessionId }, 'the groups could not be fetched'))
-      past.resume().catch(err => deps.log.warn({ err, sessionId }, 'old history could not be taken up'))
-    }
-    if (connection === 'close') {
-      shut()
-      events.closed(statusCodeOf(lastDisconnect?.error))
-    }
-  })
+  sock.ev.on(
+    'connection.update',
+    ({ connection, qr, isNewLogin, lastDisconnect, reachoutTimeLock, ...more }) => {
+      const me = identity()
+      if (isClosed) return
+      if (more.receivedPendingNotifications) journal.caughtUp()
+      if (reachoutTimeLock) events.restricted(restrictionOf(reachoutTimeLock))
+      if (qr) events.qr(qr)
+      if (isNewLogin && me) events.paired(me)
+      if (connection === 'open' && me) {
+        journal.opened()
+        liveness.start()
+        events.ready(me)
+        account.ready().catch(err => deps.log.warn({ err, sessionId }, 'the groups could not be fetched'))
+        past.resume().catch(err => deps.log.warn({ err, sessionId }, 'old history could not be taken up'))
+      }
+      if (connection === 'close') {
+        shut()
+        events.closed(statusCodeOf(lastDisconnect?.error), noticeOf(lastDisconnect?.error))
+      }
+    },
+  )
 
   return {
     identity,

@@ -92,6 +92,22 @@ describe('liveness', () => {
     expect(liveness.health().bufferedMs).toBe(0)
   })
 
+  it.each([3_600_000, -3_600_000, 10 * 365 * 86_400_000])(
+    'measures on when the hour is set by %i ms',
+    async ms => {
+      const { clock, line, liveness, pass } = createOne()
+      liveness.start()
+      line.buffering = true
+      await pass(1, () => liveness.heard())
+      clock.step(ms)
+      await pass(3, () => liveness.heard())
+      expect(line.flushed).toBe(0)
+      expect(liveness.health().bufferedMs).toBe(45_000)
+      await pass(1, () => liveness.heard())
+      expect(line.flushed).toBe(1)
+    },
+  )
+
   it('ends with its connection', async () => {
     const { clock, liveness } = createOne()
     liveness.start()

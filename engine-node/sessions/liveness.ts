@@ -51,7 +51,13 @@ export function createLiveness(deps: {
 
   function ask() {
     isAsking = true
-    const asked = probe(ANSWER_WITHIN_MS).catch(() => false)
+    const { promise: asked, resolve } = Promise.withResolvers<boolean>()
+    // The time that the library is given is kept here as well: a probe that never ends must not keep a deaf connection alive.
+    const undoWait = clock.after(ANSWER_WITHIN_MS, () => resolve(false))
+    probe(ANSWER_WITHIN_MS)
+      .catch(() => false)
+      .then(resolve)
+      .finally(undoWait)
     void asked.then(isAnswered => {
       isAsking = false
       if (isStopped) return
@@ -64,7 +70,7 @@ export function createLiveness(deps: {
   }
 
   function look() {
-    const now = clock.now()
+    const now = clock.elapsed()
     if (!isBuffering()) bufferingSince = null
     else if (bufferingSince === null) bufferingSince = now
     else if (now - bufferingSince >= MAX_BUFFERED_MS) flush()
@@ -95,7 +101,7 @@ export function createLiveness(deps: {
     health: () => ({
       lastFrameAt,
       lastAnswerAt,
-      bufferedMs: bufferingSince === null ? 0 : clock.now() - bufferingSince,
+      bufferedMs: bufferingSince === null ? 0 : clock.elapsed() - bufferingSince,
     }),
     stop,
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { toNumberCheck } from './number-check.ts'
+import { phoneDigits, toNumberCheck } from './number-check.ts'
 
 describe('a number', () => {
   it('exists when WhatsApp says so, and only then', () => {
@@ -15,4 +15,16 @@ describe('a number', () => {
     expect(() => toNumberCheck('1555', undefined)).toThrow(
       expect.objectContaining({ code: 'whatsapp_unanswered' }),
     ))
+})
+
+describe('phoneDigits', () => {
+  it.each([
+    ['15551110001', '15551110001'],
+    ['+1 (555) 111-00.01', '15551110001'],
+    ['15551110001@c.us', '15551110001'],
+    ['1234', null],
+    ['1234567890123456', null],
+    ['no number', null],
+    ['@c.us', null],
+  ])('of %s', (text, digits) => expect(phoneDigits(text)).toBe(digits))
 })

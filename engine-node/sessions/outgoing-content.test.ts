@@ -46,37 +46,73 @@ function arrives(
   return { ...result?.message, file: result?.media }
 }
 
+describe('an answer to buttons', () => {
+  const original = (message: proto.IMessage) =>
+    proto.WebMessageInfo.encode(proto.WebMessageInfo.create({ key: { id: 'Q' }, message })).finish()
+  it.each<[string, proto.IMessage, proto.IMessage]>([
+    [
+      'buttons',
+      { buttonsMessage: {} },
+      { buttonsResponseMessage: { selectedButtonId: 'a', selectedDisplayText: 'A' } },
+    ],
+    [
+      'a template',
+      { templateMessage: {} },
+      { templateButtonReplyMessage: { selectedId: 'a', selectedDisplayText: 'A' } },
+    ],
+    [
+      'a list',
+      { listMessage: {} },
+      { listResponseMessage: { title: 'A', singleSelectReply: { selectedRowId: 'a' } } },
+    ],
+    [
+      'native buttons',
+      { interactiveMessage: {} },
+      {
+        interactiveResponseMessage: {
+          body: { text: 'A' },
+          nativeFlowResponseMessage: { paramsJson: '{"id":"a"}' },
+        },
+      },
+    ],
+  ])('has the form of %s', (_what, message, wanted) =>
+    expect(toContent({ kind: 'button', original: original(message), id: 'a', text: 'A' })).toMatchObject(
+      wanted,
+    ),
+  )
+})
+
 describe('outgoing-content', () => {
   it.each<[string, OutgoingContent, object]>([
     ['text', { kind: 'text', text: 'x' }, { type: 'text', body: 'x' }],
     [
       'image',
-      { kind: 'media', media, caption: 'c', ptt: false, seconds: null },
+      { kind: 'media', media, caption: 'c', ptt: false, look: { width: 3, height: 2 } },
       { type: 'image', body: 'c', file: { bytes: 10, mimetype: 'image/png', directPath: '/v/1' } },
     ],
     [
       'video',
-      { kind: 'media', media: { ...media, kind: 'video' }, caption: null, ptt: false, seconds: null },
+      { kind: 'media', media: { ...media, kind: 'video' }, caption: null, ptt: false, look: {} },
       { type: 'video', body: '' },
     ],
     [
       'recording',
-      { kind: 'media', media: { ...media, kind: 'audio' }, caption: null, ptt: false, seconds: 3 },
+      { kind: 'media', media: { ...media, kind: 'audio' }, caption: null, ptt: false, look: { seconds: 3 } },
       { type: 'audio' },
     ],
     [
       'voice',
-      { kind: 'media', media: { ...media, kind: 'audio' }, caption: null, ptt: true, seconds: null },
+      { kind: 'media', media: { ...media, kind: 'audio' }, caption: null, ptt: true, look: {} },
       { type: 'voice' },
     ],
     [
       'sticker',
-      { kind: 'media', media: { ...media, kind: 'sticker' }, caption: null, ptt: false, seconds: null },
+      { kind: 'media', media: { ...media, kind: 'sticker' }, caption: null, ptt: false, look: {} },
       { type: 'sticker' },
     ],
     [
       'document',
-      { kind: 'media', media: { ...media, kind: 'document' }, caption: null, ptt: false, seconds: null },
+      { kind: 'media', media: { ...media, kind: 'document' }, caption: null, ptt: false, look: {} },
       { type: 'document', file: { filename: 'a.png' } },
     ],
     [
@@ -86,7 +122,7 @@ describe('outgoing-content', () => {
         media: { ...media, kind: 'document', filename: null },
         caption: 'c',
         ptt: false,
-        seconds: null,
+        look: {},
       },
       { type: 'document', body: 'c', file: { filename: 'file' } },
     ],
@@ -115,10 +151,10 @@ describe('outgoing-content', () => {
 
   it.each<[string, OutgoingContent]>([
     ['text', { kind: 'text', text: 'x' }],
-    ['image', { kind: 'media', media, caption: 'c', ptt: false, seconds: null }],
+    ['image', { kind: 'media', media, caption: 'c', ptt: false, look: {} }],
     [
       'document with caption',
-      { kind: 'media', media: { ...media, kind: 'document' }, caption: 'c', ptt: false, seconds: null },
+      { kind: 'media', media: { ...media, kind: 'document' }, caption: 'c', ptt: false, look: {} },
     ],
     ['location', { kind: 'location', latitude: 1, longitude: 2, description: null, address: null }],
     ['contact', { kind: 'contact', name: 'A', number: '1555' }],

@@ -1,5 +1,6 @@
 // What a client wants to send or do, as WhatsApp's message for it: a row per kind. Pure.
 import { generateForwardMessageContent, normalizeMessageContent, proto } from 'baileys'
+import type { MediaLook } from '../media/media-ref.ts'
 import type { UploadedFile } from '../media/outgoing-files.ts'
 import type { LinkPreview } from '../net/link-preview.ts'
 import { bare, pollNames } from './incoming-details.ts'
@@ -9,7 +10,7 @@ import { readProto } from './outgoing.ts'
 /** Protobufs are those of rows: key and message. */
 export type OutgoingContent =
   | { kind: 'text'; text: string; preview?: LinkPreview | null }
-  | { kind: 'media'; media: UploadedFile; caption: string | null; ptt: boolean; seconds: number | null }
+  | { kind: 'media'; media: UploadedFile; caption: string | null; ptt: boolean; look: MediaLook }
   | {
       kind: 'location'
       latitude: number
@@ -25,6 +26,8 @@ export type OutgoingContent =
       allowMultipleAnswers: boolean
       secret: Uint8Array
     }
+  /** An answer to a message that offers buttons or rows. */
+  | { kind: 'button'; original: Uint8Array; id: string; text: string }
   | { kind: 'forward'; original: Uint8Array; secret: Uint8Array }
   | { kind: 'reaction'; target: Uint8Array; emoji: string; at: number }
   | { kind: 'edit'; target: Uint8Array; body: string; at: number }
@@ -39,7 +42,7 @@ const { PIN_FOR_ALL, UNPIN_FOR_ALL } = proto.Message.PinInChatMessage.Type
 
 const keyOf = (target: Uint8Array) => readProto(target).key
 
-function media({ media: file, caption, ptt, seconds }: Of<'media'>): proto.IMessage {
+function media({ media: file, caption, ptt, look }: Of<'media'>): proto.IMessage {
   const { kind, mimetype, filename, bytes, mediaKey, sha256, encSha256, directPath, url, uploadedAt } = file
   const part = {
     ...(url !== null && { url }),
@@ -51,16 +54,19 @@ function media({ media: file, caption, ptt, seconds }: Of<'media'>): proto.IMess
     fileLength: bytes,
     mimetype,
   }
+  const { width, height, seconds } = look
+  const size = width !== undefined && height !== undefined ? { width, height } : {}
+  const time = seconds === undefined ? {} : { seconds }
   const said = caption === null || caption === '' ? {} : { caption }
   switch (kind) {
     case 'image':
-      return { imageMessage: { ...part, ...said } }
+      return { imageMessage: { ...part, ...size, ...said } }
     case 'video':
-      return { videoMessage: { ...part, ...said } }
+      return { videoMessage: { ...part, ...size, ...time, ...said } }
     case 'audio':
-      return { audioMessage: { ...part, ptt, ...(seconds !== null && { seconds }) } }
+      return { audioMessage: { ...part, ptt, ...time } }
     case 'sticker':
-      return { stickerMessage: { ...part, stickerSentTs: uploadedAt } }
+      return { stickerMessage: { ...part, ...size, stickerSentTs: uploadedAt } }
     case 'document': {
       const name = filename ?? 'file'
       const documentMessage = { ...part, fileName: name, title: name, ...said }
@@ -77,6 +83,35 @@ function forward({ original, secret }: Of<'forward'>): proto.IMessage {
   return pollNames.some(name => made[name])
     ? { ...made, messageContextInfo: { messageSecret: secret } }
     : made
+}
+
+/** The answer has the form of what is answered. */
+function button({ original, id, text }: Of<'button'>): proto.IMessage {
+  const asked = bare(readProto(original).message)
+  if (asked?.templateMessage)
+    return { templateButtonReplyMessage: { selectedId: id, selectedDisplayText: text } }
+  if (asked?.listMessage)
+    return {
+      listResponseMessage: {
+        title: text,
+        listType: proto.Message.ListResponseMessage.ListType.SINGLE_SELECT,
+        singleSelectReply: { selectedRowId: id },
+      },
+    }
+  if (asked?.interactiveMessage)
+    return {
+      interactiveResponseMessage: {
+        body: { text },
+        nativeFlowResponseMessage: { name: 'quick_reply', paramsJson: JSON.stringify({ id }), version: 1 },
+      },
+    }
+  return {
+    buttonsResponseMessage: {
+      selectedButtonId: id,
+      selectedDisplayText: text,
+      type: proto.Message.ButtonsResponseMessage.Type.DISPLAY_TEXT,
+    },
+  }
 }
 
 /** A card's text must not begin a line of its own. */
@@ -125,6 +160,7 @@ const makers: Makers = {
       messageContextInfo: { messageSecret: secret },
     }
   },
+  button,
   forward,
   reaction: ({ target, emoji, at }) => ({
     reactionMessage: { key: keyOf(target), text: emoji, senderTimestampMs: at },

@@ -3,6 +3,7 @@ import type { BaileysEventMap } from 'baileys'
 import type { Presence } from '../../src/contract/directory.ts'
 import { chatKind, toNeutral } from './jid.ts'
 import { type AddressBook, bothIds, preferredId } from './people.ts'
+import { secondsOf, wholeOf } from './told-numbers.ts'
 
 export interface Presences {
   /** The chat as it is shown now; null when nothing is new. */
@@ -26,16 +27,15 @@ export function createPresences(deps: { book: AddressBook; now: () => number }):
       const people = new Map((before?.participants ?? []).map(person => [person.id, person]))
       let groupOnlineCount = before?.groupOnlineCount
       let isNew = before === undefined
-      for (const [jid, { lastKnownPresence: state, lastSeen, groupOnlineCount: online }] of Object.entries(
-        presences,
-      )) {
-        if (online !== undefined) {
+      for (const [jid, { lastKnownPresence: state, ...told }] of Object.entries(presences)) {
+        const [lastSeen, online] = [secondsOf(told.lastSeen), wholeOf(told.groupOnlineCount)]
+        if (online !== null) {
           isNew ||= groupOnlineCount !== online
           groupOnlineCount = online
         }
         // For a group its own count comes as if the group were somebody.
         if (chatKind(toNeutral(jid)) === 'group') continue
-        const person = { id: idOf(jid), state, ...(lastSeen !== undefined && { lastSeen }) }
+        const person = { id: idOf(jid), state, ...(lastSeen && { lastSeen }) }
         const last = people.get(person.id)
         isNew ||= last?.state !== person.state || last.lastSeen !== person.lastSeen
         people.delete(person.id)

@@ -15,7 +15,7 @@ const { DELIVERY_ACK, READ, PLAYED } = proto.WebMessageInfo.Status
 const statuses = new Map<unknown, MessageStatus>([
   [DELIVERY_ACK, 'delivered'],
   [READ, 'read'],
-  [PLAYED, 'read'],
+  [PLAYED, 'played'],
 ])
 
 /** Of one contact. Sent and refused are not read from here: the ack says both, and sooner. */
@@ -32,6 +32,16 @@ export function receiptsOf(receipts: MessageUserReceiptUpdate[]): StatusUpdate[]
     const status = receipt.readTimestamp ? 'read' : receipt.receiptTimestamp ? 'delivered' : null
     return key.fromMe && key.id && status ? [{ waMessageId: key.id, chat: key.remoteJid ?? '', status }] : []
   })
+}
+
+/** Of a voice note in a group, which Baileys tells as read. The receipts of our own devices are no news. */
+export function playedOf({ attrs, content }: BinaryNode): StatusUpdate[] {
+  const { id, from: chat = '', participant } = attrs
+  if (!participant || !chat.endsWith('@g.us')) return []
+  const [list] = Array.isArray(content) ? content : []
+  const items = Array.isArray(list?.content) ? list.content : []
+  const ids = [id, ...items.map(item => item.attrs.id)].filter(each => each !== undefined)
+  return ids.map(waMessageId => ({ waMessageId, chat, status: 'played' }))
 }
 
 /** The server's answer to a message. Baileys tells of refusals only. */

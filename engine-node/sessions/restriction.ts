@@ -5,9 +5,10 @@ import type { AccountRestriction } from '../../src/contract/session.ts'
 /** Null for one that is lifted. */
 export function restrictionOf(lock: ReachoutTimelockState): AccountRestriction | null {
   if (!lock.isActive) return null
+  const ends = lock.timeEnforcementEnds
   return {
     kind: 'reachout_timelock',
     code: lock.enforcementType ?? null,
-    expiresAt: lock.timeEnforcementEnds?.toISOString() ?? null,
+    expiresAt: ends === undefined || Number.isNaN(ends.getTime()) ? null : ends.toISOString(),
   }
 }

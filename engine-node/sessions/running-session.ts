@@ -34,6 +34,10 @@ export interface RunningSession {
   logout(): Promise<void>
   forceKill(): Promise<void>
   remove(): Promise<void>
+  /** Another engine may run it from now on: closes its socket and writes nothing more. */
+  lose(why: string): void
+  /** Another engine has run it meanwhile: this is what it left. */
+  refresh(stored: SessionRow): void
   /** What is in memory may be ahead of the database: drop it and begin again from there. */
   reload(error: GatewayError): void
   /** Ends with the gateway; what the operator wants stays as it is. */

@@ -7,16 +7,19 @@ import type { Statement } from '../../src/db/db.ts'
 import { deleteSession, type SessionRow, updateSession } from '../../src/db/sessions.ts'
 import { accountColumns } from './account-columns.ts'
 import { forgetting, revocation } from './auth-store.ts'
+import type { ClosingNotice, Ending } from './disconnect.ts'
 import type { ReceivedMessage } from './incoming.ts'
 import { type Identity, type Link, openLink } from './link.ts'
 import { createReconnect } from './reconnect.ts'
 import type { RunningSession, SessionDeps } from './running-session.ts'
 import type { Cause } from './session-news.ts'
-
-type Patch = Partial<Omit<SessionRow, 'id' | 'createdAt' | 'updatedAt'>>
+import { failure, gaveUp, lost, type StatePatch, stamped, told, unbanned } from './session-state.ts'
+import { createTurns } from './turns.ts'
 
 /** `lastActiveAt` is for people; a write for every message would be for nobody. */
 const ACTIVE_EVERY_MS = 60_000
+
+const STARTED = { desired: 'running', status: 'initializing', engineLoaded: true, lastError: null } as const
 
 const notStarted = () => new GatewayError('session_not_started', 'Session is not started')
 
@@ -34,22 +37,15 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
   let readyAt: number | null = null
   /** Which attempt counts; whatever an earlier one still tells is void. */
   let attempt = 0
-  let last: Promise<unknown> = Promise.resolve()
+  const exclusive = createTurns()
 
-  /** One after the other: two operators may press at once. */
-  function exclusive<T>(run: () => Promise<T>): Promise<T> {
-    const result = last.then(run, run)
-    last = result
-    return result
-  }
-
-  function changed(patch: Patch, cause: Cause): Statement[] {
-    const stamped = { ...patch, updatedAt: clock.now() }
+  function changed(patch: StatePatch, cause: Cause): Statement[] {
+    const columns = stamped(row, patch, clock.now())
     const before = row
-    row = { ...row, ...stamped }
-    return [updateSession(db, id, stamped), ...news.changed(before, row, cause)]
+    row = { ...row, ...columns }
+    return [updateSession(db, id, columns), ...news.changed(before, row, cause)]
   }
-  const note = (patch: Patch) => queue.put(changed(patch, 'whatsapp'))
+  const note = (patch: StatePatch) => queue.put(changed(patch, 'whatsapp'))
 
   /** Voids the attempt under way; returns its link, for the caller to close. */
   function letGo(): Link | null {
@@ -82,7 +78,7 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
           changed: changes => isMine() && inbound.change(id, changes),
           status: updates => isMine() && outbound.settle(id, updates),
           restricted: restriction => isMine() && note({ restriction }),
-          closed: code => isMine() && onClosed(code),
+          closed: (code, notice) => isMine() && onClosed(code, notice),
         },
       )
       if (isMine()) link = opened
@@ -105,10 +101,11 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
 
   function onReady(who: Identity) {
     const now = clock.now()
-    readyAt = now
+    readyAt = clock.elapsed()
     note({
       status: 'ready',
       ...accountColumns(who, row),
+      ...unbanned(row),
       connectedAt: now,
       lastActiveAt: now,
       lastError: null,
@@ -124,49 +121,48 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
     note({ lastActiveAt: now, pushName })
   }
 
-  function onClosed(code: number | undefined) {
+  function onClosed(code: number | undefined, notice?: ClosingNotice) {
     const isPaired = link?.identity() != null || row.phone !== null
-    const heldMs = readyAt === null ? 0 : clock.now() - readyAt
+    const heldMs = readyAt === null ? 0 : clock.elapsed() - readyAt
     letGo()
     if (isLeaving || !isRunning) return
-    const verdict = reconnect.judge({ code, isPaired, heldMs })
+    const verdict = reconnect.judge({ code, isPaired, heldMs, notice })
     switch (verdict.action) {
       case 'reconnect':
-        void connect()
-        return
+        return void connect()
       case 'back-off':
-        note(retryLater(verdict.message, verdict.floorMs))
+        note(retryLater(verdict))
         return
       case 'stop':
         isRunning = false
         // Where a person is needed, a restart of the gateway brings nothing about.
         note({
-          status: verdict.status,
-          lastError: verdict.message,
+          ...told(verdict),
           engineLoaded: false,
           ...((verdict.revoked || !isPaired) && { desired: 'stopped' }),
         })
         if (verdict.revoked) queue.put([revocation(sealer, id)])
+        outbound.ended(id, verdict.trouble.reason)
     }
   }
 
   /** Sets the timer; gives what the row says meanwhile. */
-  function retryLater(why: string, floorMs = 0): Patch {
-    const waitMs = reconnect.later(() => void connect(), floorMs)
+  function retryLater(ending: Ending & { floorMs?: number }): StatePatch {
+    const waitMs = reconnect.later(() => void connect(), ending)
     if (waitMs !== null) {
       queue.put(news.reconnecting(row, reconnect.attempts, waitMs))
-      return { status: 'disconnected', lastError: why }
+      return told(ending, clock.now() + waitMs)
     }
     isRunning = false
-    return { status: 'failed', lastError: `${why}. Gave up after the configured tries`, engineLoaded: false }
+    return { ...told(gaveUp(ending)), engineLoaded: false }
   }
 
   function onFailed(error: GatewayError) {
     log.error({ err: error, sessionId: id }, 'the connection could not be made')
-    if (error.code !== 'credentials_unreadable') return note(retryLater(error.message))
+    if (error.code !== 'credentials_unreadable') return note(retryLater(failure(error)))
     letGo()
     isRunning = false
-    note({ status: 'failed', lastError: error.message, engineLoaded: false })
+    note({ ...told(failure(error)), engineLoaded: false })
   }
 
   const forgetIdentity = () => [
@@ -174,7 +170,7 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
     ...changed({ phone: null, lid: null, pushName: null, connectedAt: null }, 'operator'),
   ]
 
-  async function halt(patch: Patch, close: (old: Link) => unknown = old => old.end()) {
+  async function halt(patch: StatePatch, close: (old: Link) => unknown = old => old.end()) {
     const wasRunning = isRunning
     isRunning = false
     reconnect.cancel()
@@ -222,13 +218,7 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
         if (isRunning) throw new GatewayError('session_already_started', 'Session is already started')
         const before = row
         const first = (await isRevoked(db, id)) ? forgetIdentity() : []
-        const started = {
-          desired: 'running',
-          status: 'initializing',
-          engineLoaded: true,
-          lastError: null,
-        } as const
-        await queue.commit([...first, ...changed(started, 'operator')]).catch(error => {
+        await queue.commit([...first, ...changed(STARTED, 'operator')]).catch(error => {
           row = before
           throw error
         })
@@ -240,8 +230,18 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
       // The operator may have been quicker.
       if (isRunning || isRemoved || row.desired !== 'running') return
       isRunning = true
-      note({ status: 'initializing', engineLoaded: true })
+      // What went wrong before stays to be read until it is connected.
+      note({ status: 'initializing', engineLoaded: true, lastError: row.lastError })
       void connect()
+    },
+    lose(why) {
+      letGo()?.kill()
+      isRunning = false
+      // In memory alone: the stored row is its next owner's.
+      row = { ...row, ...stamped(row, { ...told(lost(why)), engineLoaded: false }, clock.now()) }
+    },
+    refresh(stored) {
+      if (!isRunning) row = stored
     },
     stop: () => exclusive(() => halt({ desired: 'stopped' })),
     logout: () =>
@@ -259,7 +259,7 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
             await connected.logout()
           } catch (error) {
             isLeaving = false
-            if (connected && link === null) note(retryLater('The connection ended during the logout'))
+            if (connected && link === null) note(retryLater(lost('The connection ended during the logout')))
             throw error
           }
         }
@@ -293,7 +293,7 @@ export function createSession(deps: SessionDeps, stored: SessionRow): RunningSes
       if (!isRunning || link === null) return
       letGo()?.kill()
       // If this fails as well it is told here again, and passes: there is no link any more.
-      note(retryLater(error.message))
+      note(retryLater(failure(error)))
     },
     close: () => exclusive(() => halt({})),
   }

@@ -6,6 +6,7 @@ import type { SessionId } from '../../src/contract/ids.ts'
 import type { Session } from '../../src/contract/session.ts'
 import { settingsOf } from '../../src/contract/session-setup.ts'
 import { isUniqueViolation } from '../../src/db/db.ts'
+import { isStaleClaim } from '../../src/db/leases.ts'
 import {
   allSessions,
   findSession,
@@ -14,7 +15,10 @@ import {
   toSession,
   updateSession,
 } from '../../src/db/sessions.ts'
+import type { ProxyRoute } from '../net/proxy-route.ts'
+import type { Leases } from './leases.ts'
 import type { Link } from './link.ts'
+import { createOwnership } from './ownership.ts'
 import { createProxies } from './proxies.ts'
 import type { RunningSession, SessionDeps } from './running-session.ts'
 import { createSession } from './session.ts'
@@ -29,34 +33,49 @@ export interface Sessions extends AsyncDisposable {
   isLive(sessionId: string): boolean
   /** The connection of a session. Rejects with `not_found`, `session_not_started` or `session_not_ready`. */
   link(sessionId: string): Promise<Link>
+  /** The proxy of a session; null for one without. */
+  routeOf(sessionId: string): Promise<ProxyRoute | null>
 }
 
 export interface SessionsDeps extends SessionDeps {
   randomUuid: () => string
   /** How many may run at once. */
   maxSessions: number
+  /** Which of them this engine may run. */
+  leases: Leases
+  /** Another engine has run it since this one knew it last. */
+  takenOver: (sessionId: string) => Promise<void>
 }
 
 /** Between two starts after a restart: a login costs some 40 ms of processor, and WhatsApp sees no stampede. */
 const RESTORE_EVERY_MS = 100
 
+const TAKEN_OVER = 'Another engine has taken over a session of this one, so all connect anew'
+
 const notFound = (id: string) => new GatewayError('not_found', `Session with id '${id}' not found`)
 
 export function createSessions(deps: SessionsDeps): Sessions {
-  const { db, queue, clock, log, randomUuid, maxSessions } = deps
+  const { db, queue, clock, log, randomUuid, maxSessions, leases } = deps
   const proxies = createProxies(deps)
   const sessionDeps = { ...deps, proxyOf: proxies.routeOf }
   const known = new Map<string, RunningSession>()
+  const ownership = createOwnership(deps)
+  /** Those that are about to be taken up, with the undo of each. */
+  const resuming = new Map<RunningSession, () => void>()
   const undos: (() => void)[] = []
   undos.push(
-    queue.onFailure(error => {
+    queue.onFailure(failure => {
+      const isStale = isStaleClaim(failure)
+      const error = isStale ? new GatewayError('session_elsewhere', TAKEN_OVER, { cause: failure }) : failure
       log.error({ err: error }, 'writes were lost, sessions begin again from the database')
+      if (isStale) leases.verify()
       for (const session of known.values()) session.reload(error)
     }),
   )
 
   function adopt(row: SessionRow): RunningSession {
-    const session = known.get(row.id) ?? createSession(sessionDeps, row)
+    const session =
+      known.get(row.id) ?? createSession({ ...sessionDeps, queue: leases.gated(row.id, queue) }, row)
     known.set(row.id, session)
     return session
   }
@@ -74,15 +93,24 @@ export function createSessions(deps: SessionsDeps): Sessions {
     (act: (session: RunningSession) => Promise<void>) =>
     async ({ sessionId }: { sessionId: SessionId }): Promise<Session> => {
       const session = await find(sessionId)
-      await act(session)
+      await ownership.act(session, () => act(session))
       return toSession(session.row)
     }
+
+  /** One after the other, however many become free at once. */
+  function resumeLater(session: RunningSession) {
+    if (resuming.has(session)) return
+    const undo = clock.after(resuming.size * RESTORE_EVERY_MS, () => {
+      void ownership.resume(session).finally(() => resuming.delete(session))
+    })
+    resuming.set(session, undo)
+  }
 
   const running = () => [...known.values()].filter(session => session.isRunning).length
 
   return {
     methods: {
-      async 'session.create'({ name, config }) {
+      async 'session.create'({ name, config, proxyUrl }) {
         const now = clock.now()
         const row: SessionRow = {
           id: randomUuid(),
@@ -95,6 +123,8 @@ export function createSessions(deps: SessionsDeps): Sessions {
           connectedAt: null,
           lastActiveAt: null,
           lastError: null,
+          statusSince: now,
+          trouble: null,
           restriction: null,
           config: config ?? null,
           engineLoaded: false,
@@ -103,7 +133,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
           updatedAt: now,
         }
         try {
-          await queue.commit([insertSession(db, row)])
+          await queue.commit([insertSession(db, row), ...proxies.first(row.id, proxyUrl)])
         } catch (cause) {
           if (!isUniqueViolation(cause)) throw cause
           throw new GatewayError('session_name_taken', `Session with name '${name}' already exists`, {
@@ -123,7 +153,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
       'session.forceKill': does(session => session.forceKill()),
       async 'session.configure'({ sessionId, config }) {
         const session = await find(sessionId)
-        await session.configure(config)
+        await ownership.act(session, () => session.configure(config))
         return settingsOf(session.row.config)
       },
       async 'session.pairingCode'({ sessionId, phoneNumber }) {
@@ -136,8 +166,9 @@ export function createSessions(deps: SessionsDeps): Sessions {
       },
       async 'session.delete'({ sessionId }) {
         const session = await find(sessionId)
-        await session.remove()
+        await ownership.act(session, () => session.remove())
         known.delete(sessionId)
+        leases.forget(sessionId)
         return null
       },
       async 'session.qr'({ sessionId }) {
@@ -151,26 +182,35 @@ export function createSessions(deps: SessionsDeps): Sessions {
       },
     },
     async restore() {
-      const rows = await allSessions(db)
+      const rows = (await allSessions(db)).filter(({ id }) => !leases.isElsewhere(id))
       const now = clock.now()
       // After a kill the rows still say what was so before it.
       const stale = rows.filter(row => row.engineLoaded)
-      const down = { status: 'disconnected', engineLoaded: false, updatedAt: now } as const
+      const down = {
+        status: 'disconnected',
+        statusSince: now,
+        trouble: null,
+        engineLoaded: false,
+        updatedAt: now,
+      } as const
       await queue.commit(stale.map(row => updateSession(db, row.id, down)))
-      let position = 0
       for (const row of rows) {
         const session = adopt(row.engineLoaded ? { ...row, ...down } : row)
-        if (row.desired !== 'running') continue
-        undos.push(clock.after(position * RESTORE_EVERY_MS, () => session.resume()))
-        position += 1
+        if (row.desired === 'running') resumeLater(session)
       }
+      leases.start({
+        lost: (id, why) => known.get(id)?.lose(why),
+        free: id => void find(id).then(resumeLater, err => log.error({ err }, 'a free session is gone')),
+        isRunning: id => ownership.isBusy(id) || known.get(id)?.isRunning === true,
+      })
     },
+    routeOf: proxies.routeOf,
     isLive: sessionId => known.get(sessionId)?.isRunning === true,
     async link(sessionId) {
       return (await find(sessionId)).link()
     },
     async [Symbol.asyncDispose]() {
-      for (const undo of undos.splice(0)) undo()
+      for (const undo of [...undos.splice(0), ...resuming.values()]) undo()
       await Promise.all([...known.values()].map(session => session.close()))
     },
   }

@@ -127,3 +127,36 @@ describe('a message that comes while a send waits', () => {
     expect(await alice.read(BOB, await bob.write(ALICE, 'after'))).toBe('after')
   })
 })
+
+describe('messages to a group that come in another order', () => {
+  const GROUP = '120363000000000001@g.us'
+
+  it.each<[string, () => Person, boolean]>([
+    ['are read', () => createPerson(), true],
+    ['are lost to stock Baileys', () => createPerson(() => makeStock), false],
+  ])('%s', async (_, person, isRead) => {
+    const [alice, bob] = [createPerson(), person()]
+    const write = (text: string) =>
+      alice.repository.encryptGroupMessage({ group: GROUP, meId: ALICE, data: Buffer.from(text) })
+    const sent = [await write('one'), await write('two'), await write('three')]
+    await bob.repository.processSenderKeyDistributionMessage({
+      item: {
+        groupId: GROUP,
+        axolotlSenderKeyDistributionMessage: sent[0]?.senderKeyDistributionMessage ?? null,
+      },
+      authorJid: ALICE,
+    })
+    const read = async (position: number) =>
+      Buffer.from(
+        await bob.repository.decryptGroupMessage({
+          group: GROUP,
+          authorJid: ALICE,
+          msg: sent[position]?.ciphertext ?? new Uint8Array(),
+        }),
+      ).toString()
+    expect(await read(2)).toBe('three')
+    if (!isRead) return await expect(read(0)).rejects.toThrow('Expected Buffer')
+    expect(await read(0)).toBe('one')
+    expect(await read(1)).toBe('two')
+  })
+})

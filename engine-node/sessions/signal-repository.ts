@@ -4,7 +4,7 @@
 // Baileys lets sessions take part in the transaction of a whole send, which waits for the network in between: what is
 // decrypted meanwhile is then overwritten with the older state. And libsignal tries all sessions of a person on one record and
 // stores it with the steps that the wrong ones took before they failed. Either way the next messages cannot be read.
-import type { SignalDataSet, SignalKeyStore, SocketConfig } from 'baileys'
+import { BufferJSON, type SignalDataSet, type SignalKeyStore, type SocketConfig } from 'baileys'
 
 type MakeRepository = SocketConfig['makeSignalRepository']
 type Repository = ReturnType<MakeRepository>
@@ -40,7 +40,7 @@ const isSessions = (value: unknown): value is Sessions =>
 export const oneAtATime =
   (make: MakeRepository, keys: SignalKeyStore): MakeRepository =>
   (auth, logger, lookUp) => {
-    const single = createSingleSessions(keys)
+    const single = createSingleSessions(wholeSenderKeys(keys))
     const direct = {
       ...single.keys,
       isInTransaction: () => true,
@@ -67,6 +67,26 @@ export const oneAtATime =
     )
     return { ...repository, ...serial }
   }
+
+/**
+ * Baileys writes a sender key with its bytes as lists of numbers and reads bytes in base64 only: a group message that comes
+ * after a later one, as happens when WhatsApp delivers again, then finds its key and cannot use it.
+ */
+function wholeSenderKeys(keys: SignalKeyStore): SignalKeyStore {
+  const readable = (record: Uint8Array) =>
+    Buffer.from(JSON.stringify(JSON.parse(Buffer.from(record).toString()), BufferJSON.replacer))
+  return {
+    ...keys,
+    async get(type, ids) {
+      const found = await keys.get(type, ids)
+      if (type !== 'sender-key') return found
+      const records = Object.entries(found as Record<string, Uint8Array>)
+      return Object.fromEntries(
+        records.map(([id, record]) => [id, readable(record)]),
+      ) as object as typeof found
+    },
+  }
+}
 
 /** A view of the key store in which a person with several sessions has one of them at a time. */
 function createSingleSessions(keys: SignalKeyStore) {

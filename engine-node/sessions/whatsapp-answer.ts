@@ -1,5 +1,7 @@
 // Questions to WhatsApp by Baileys, whose failures come in three forms: an error with a status, one without, and no answer.
+import * as v from 'valibot'
 import { GatewayError } from '../../src/contract/errors.ts'
+import type { ClosingNotice } from './disconnect.ts'
 
 /** Baileys' errors carry their code as Boom does. */
 export function statusCodeOf(error: unknown): number | undefined {
@@ -14,6 +16,20 @@ export function refusalOf(error: unknown): number | undefined {
   if (typeof error === 'object' && error !== null && 'data' in error && typeof error.data === 'number')
     return error.data
   return statusCodeOf(error)
+}
+
+const Notice = v.object({
+  code: v.optional(v.pipe(v.string(), v.regex(/^\d{1,9}$/))),
+  expire: v.optional(v.pipe(v.string(), v.regex(/^\d{1,9}$/), v.transform(Number))),
+})
+
+/** What WhatsApp said when it refused a login, besides the reason. */
+export function noticeOf(error: unknown): ClosingNotice {
+  const data = typeof error === 'object' && error !== null && 'data' in error ? error.data : null
+  const said = v.safeParse(Notice, data)
+  if (!said.success) return {}
+  const { code, expire } = said.output
+  return { ...(code !== undefined && { ban: code }), ...(expire !== undefined && { seconds: expire }) }
 }
 
 /** What WhatsApp answers where it does not let this account do or see something. */

@@ -50,6 +50,15 @@ export const NETWORK_RATE: CallRate = { burst: 200, perSecond: 50 }
 /** What one plugin may keep: 50 MiB of JSON text, counted with its keys (plugin contract, section 8). */
 export const STORAGE_QUOTA_BYTES = 50 * 1024 * 1024
 
+/** Most keys of one plugin: a key costs more than the bytes that are counted, and `storage.list` reads them all. */
+export const MAX_STORAGE_KEYS = 50_000
+
+/** Longest answer of `storage.list`, as JSON: half a frame. */
+export const MAX_KEY_LIST_BYTES = 8 * 1024 * 1024
+
+/** Listing keys: with all that a plugin may have, each call holds the event loop for some milliseconds. */
+export const KEY_LIST_RATE: CallRate = { burst: 100, perSecond: 10 }
+
 /** Longest storage key, in characters: longer ones are an attack on the index, not a name. */
 export const MAX_STORAGE_KEY = 512
 
@@ -130,6 +139,7 @@ export const capabilities = {
     permission: 'storage:use',
     session: null,
     timeoutMs: CALL_TIMEOUT_MS,
+    rate: KEY_LIST_RATE,
   },
   'conversations.send': {
     args: v.strictTuple([ConversationEnvelope]),

@@ -18,6 +18,7 @@ import {
 import { JobId, ScheduledSend, Send } from './job.ts'
 import { OutgoingText, Reply, SendResult } from './message.ts'
 import {
+  ClickButton,
   DeleteMessage,
   Done,
   EditMessage,
@@ -96,6 +97,7 @@ export const engineMethods = {
   'message.sendLocation': { params: v.strictObject({ ...Sending, input: SendLocation }), result: Sent },
   'message.sendContact': { params: v.strictObject({ ...Sending, input: SendContact }), result: Sent },
   'message.sendPoll': { params: v.strictObject({ ...Sending, input: SendPoll }), result: Sent },
+  'message.clickButton': { params: v.strictObject({ ...Sending, input: ClickButton }), result: Sent },
   'message.forward': { params: v.strictObject({ ...Sending, input: Forward }), result: Sent },
   'message.react': { params: v.strictObject({ ...BySession.entries, input: React }), result: Done },
   'message.delete': { params: v.strictObject({ ...BySession.entries, input: DeleteMessage }), result: Done },

@@ -49,7 +49,7 @@ const rows: Record<EventName, [data: object, key: string, chat: string | null]> 
   'call.missed': [ended, 'call_S_K_missed', 'a'],
   'group.join': [people, 'grp_G_<a,b>_join_7', 'G'],
   'group.leave': [people, 'grp_G_<a,b>_leave_7', 'G'],
-  'group.update': [{ ...people, changes: { subject: 's' } }, 'grp_G_update_<{"subject":"s"}>_7', 'G'],
+  'group.update': [{ ...people, changes: { subject: 's' } }, 'grp_G_update_<{"subject":"s"}a,b>_7', 'G'],
   'group.join_request': [people, 'grp_G_<a,b>_join_request_7', 'G'],
   'status.received': [
     {

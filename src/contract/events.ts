@@ -84,6 +84,8 @@ const GroupUpdate = v.looseObject({
     description: v.optional(v.string()),
     announce: v.optional(v.boolean()),
     locked: v.optional(v.boolean()),
+    /** Those named are admins from now on, or no more. Not one of OpenWA's changes. */
+    admin: v.optional(v.boolean()),
   }),
 })
 const CallReceived = v.looseObject({
@@ -203,7 +205,7 @@ export const events = {
   'group.update': event({
     data: GroupUpdate,
     key: (data, { occurredAt, hash }) =>
-      `grp_${data.groupId}_update_${hash(JSON.stringify(data.changes))}_${occurredAt}`,
+      `grp_${data.groupId}_update_${hash(`${JSON.stringify(data.changes)}${data.participantIds.join()}`)}_${occurredAt}`,
     chat: data => data.groupId,
   }),
   'group.join_request': group('join_request'),

@@ -27,7 +27,8 @@ export const chatKinds = ['individual', 'group', 'channel', 'status', 'broadcast
 export const ChatKind = v.picklist(chatKinds)
 export type ChatKind = v.InferOutput<typeof ChatKind>
 
-export const messageStatuses = ['pending', 'sent', 'delivered', 'read', 'failed'] as const
+/** `played`: of a voice note. OpenWA has it as `read`; its number for it is 4. */
+export const messageStatuses = ['pending', 'sent', 'delivered', 'read', 'played', 'failed'] as const
 export const MessageStatus = v.picklist(messageStatuses)
 export type MessageStatus = v.InferOutput<typeof MessageStatus>
 
@@ -50,6 +51,21 @@ export const MessageMedia = v.strictObject({
   data: v.optional(v.string()),
   omitted: v.optional(v.boolean()),
   sizeBytes: v.optional(v.number()),
+  /** From here on what OpenWA does not have; as the sender says it. Pixels. */
+  width: v.optional(v.number()),
+  height: v.optional(v.number()),
+  /** How long it plays. */
+  seconds: v.optional(v.number()),
+  /** Of a document. */
+  pages: v.optional(v.number()),
+  /** A small JPEG, in base64. */
+  thumbnail: v.optional(v.string()),
+  /** Of a voice note: 64 loudnesses from 0 to 100, in base64. */
+  waveform: v.optional(v.string()),
+  /** It plays again and again without sound. */
+  gif: v.optional(v.boolean()),
+  /** A stored file is at the media route. */
+  archived: v.optional(v.boolean()),
 })
 export type MessageMedia = v.InferOutput<typeof MessageMedia>
 

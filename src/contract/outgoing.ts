@@ -137,6 +137,15 @@ export type Forward = v.InferOutput<typeof Forward>
 
 const target = { chatId: ChatId, messageId: WaMessageId }
 
+/** Presses a button, or chooses a row, of a message that offers them. */
+export const ClickButton = v.strictObject({
+  ...target,
+  buttonId: label(256),
+  /** What it says, where another text than the button's is to be shown. */
+  text: v.optional(atMost(4096)),
+})
+export type ClickButton = v.InferOutput<typeof ClickButton>
+
 /** Longest emoji: some are made of a dozen code points. */
 const MAX_EMOJI = 64
 

@@ -7,8 +7,15 @@ export const MAX_FETCH_TIMEOUT_MS = 30_000
 /** Decoded bytes of one answer. */
 export const MAX_FETCH_BYTES = 10 * 1024 * 1024
 
-/** Requests of all plugins together: sockets and memory are the gateway's. */
+/** Requests under way for all plugins together, and so the most of one: sockets and memory are the gateway's. */
 export const MAX_FETCHES = 16
+
+/**
+ * Of its first so many requests a plugin is sure, also while others hold all of those places until their deadlines. They
+ * come on top, up to MAX_ALL_FETCHES in all.
+ */
+export const OWN_FETCHES = 4
+export const MAX_ALL_FETCHES = 32
 
 /** Bytes cannot stand in a frame; the guest sends them as base64 in this wrapper. */
 export const FetchBytes = v.strictObject({

@@ -1,5 +1,6 @@
 // How a session is set up: linked by a code, its own settings, its proxy (REST spec, section 1).
 import * as v from 'valibot'
+import { ProxyUrl, proxyTypes } from './proxy-url.ts'
 import { SessionConfig, SessionStatus } from './session.ts'
 
 export const PairingCode = v.strictObject({ pairingCode: v.string(), status: SessionStatus })
@@ -41,22 +42,6 @@ export function settingsOf(config: v.InferOutput<typeof SessionConfig> | null): 
     reconnectBaseDelay: config?.reconnectBaseDelay ?? DEFAULT_RECONNECT_BASE_MS,
   }
 }
-
-export const proxyTypes = ['http', 'https', 'socks5'] as const
-export type ProxyType = (typeof proxyTypes)[number]
-
-const MAX_PROXY_URL = 255
-
-export const ProxyUrl = v.pipe(
-  v.string('must be a string or null'),
-  v.maxLength(MAX_PROXY_URL, `must be at most ${MAX_PROXY_URL} characters`),
-  v.check(text => {
-    if (!URL.canParse(text)) return false
-    const { protocol, hostname, pathname, search, hash } = new URL(text)
-    const isKnown = proxyTypes.some(type => protocol === `${type}:`)
-    return isKnown && hostname !== '' && (pathname === '' || pathname === '/') && search === '' && hash === ''
-  }, 'must be an http, https or socks5 URL of a host and a port'),
-)
 
 export const SetProxy = v.strictObject({ proxyUrl: v.nullable(ProxyUrl) })
 export type SetProxy = v.InferOutput<typeof SetProxy>

@@ -1,6 +1,7 @@
 // What a session is on the wire: its states, its object, and what creates and changes it (REST spec, section 1).
 import * as v from 'valibot'
 import { Uuid } from './ids.ts'
+import { ProxyUrl } from './proxy-url.ts'
 
 export const sessionStatuses = [
   'created',
@@ -24,6 +25,65 @@ export const Restriction = v.strictObject({
 
 export type AccountRestriction = v.InferOutput<typeof Restriction>
 
+/** Why a session is not connected, in a word that stays. */
+export const troubleReasons = [
+  'unlinked',
+  'banned_for_a_time',
+  'locked',
+  'version_refused',
+  'banned',
+  'connection_lost',
+  'client_refused',
+  'linked_devices_off',
+  'connection_closed',
+  'taken_over',
+  'session_error',
+  'whatsapp_unavailable',
+  'connection_failed',
+  'restart_loop',
+  'qr_expired',
+  'credentials_unreadable',
+  'gateway_fault',
+] as const
+
+/**
+ * What helps: nothing has to (`none`), it helps itself (`wait`), scan the QR code or type the pairing code (`link`), start the
+ * session, open WhatsApp on the phone, update Wharf, end the other program that uses the session, put the encryption key back.
+ */
+export const nextActions = [
+  'none',
+  'wait',
+  'link',
+  'start',
+  'open_phone',
+  'update',
+  'end_other',
+  'restore_key',
+] as const
+export type NextAction = (typeof nextActions)[number]
+
+/** What the row keeps of a connection that ended. `code` is WhatsApp's; `retryAt` in epoch milliseconds. */
+export const Trouble = v.strictObject({
+  reason: v.picklist(troubleReasons),
+  code: v.nullable(v.number()),
+  nextAction: v.picklist(nextActions),
+  /** It does not try again by itself. */
+  isFinal: v.boolean(),
+  retryAt: v.optional(v.number()),
+})
+export type Trouble = v.InferOutput<typeof Trouble>
+
+/** How a session came into its status and what comes next; not one of OpenWA's fields. */
+export const SessionState = v.strictObject({
+  since: v.nullable(v.string()),
+  reason: v.nullable(v.picklist(troubleReasons)),
+  code: v.nullable(v.number()),
+  isFinal: v.boolean(),
+  nextAction: v.picklist(nextActions),
+  retryAt: v.nullable(v.string()),
+})
+export type SessionState = v.InferOutput<typeof SessionState>
+
 /** The session object of the API. Dates are ISO-8601 in UTC. Never the configuration or the proxy. */
 export const Session = v.strictObject({
   id: Uuid,
@@ -38,6 +98,7 @@ export const Session = v.strictObject({
   lastError: v.nullable(v.string()),
   restriction: v.nullable(Restriction),
   engineLoaded: v.boolean(),
+  state: SessionState,
 })
 export type Session = v.InferOutput<typeof Session>
 
@@ -61,6 +122,10 @@ export const CreateSession = v.strictObject({
     v.regex(/^[a-zA-Z0-9-]+$/, 'may hold only letters, digits and -'),
   ),
   config: v.optional(SessionConfig),
+  /** An admin's to give. */
+  proxyUrl: v.optional(v.nullable(ProxyUrl)),
+  /** OpenWA's older field; the URL says it. */
+  proxyType: v.optional(v.unknown()),
 })
 export type CreateSession = v.InferOutput<typeof CreateSession>
 

@@ -16,8 +16,11 @@ export async function findBatch(db: Db, sessionId: string, batchId: string): Pro
   return row ?? null
 }
 
-export async function countOpenBatches(db: Db): Promise<number> {
-  const [row] = await db.select({ batches: count() }).from(sendBatches).where(isNull(sendBatches.completedAt))
+export async function countOpenBatches(db: Db, sessionId: string): Promise<number> {
+  const [row] = await db
+    .select({ batches: count() })
+    .from(sendBatches)
+    .where(and(eq(sendBatches.sessionId, sessionId), isNull(sendBatches.completedAt)))
   return row?.batches ?? 0
 }
 

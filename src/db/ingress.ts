@@ -61,7 +61,7 @@ export async function findEvent(db: Db, id: number): Promise<IngressEventRow | n
   return row ?? null
 }
 
-/** Everything that was acknowledged and is not finished, in the order of arrival. */
+/** Everything that was acknowledged and is not finished, in the order of arrival. Bounded by what an instance may have waiting. */
 export async function pendingEvents(db: Db): Promise<EventLane[]> {
   return await db
     .select(lane)
@@ -130,13 +130,26 @@ export function reviveEvent(db: Db, id: number, now: number): Statement {
   )
 }
 
-/** Forgets what was finished long ago. Pending events are never among it. */
-export function forgetEvents(db: Db, before: { done: number; dead: number }): Statement[] {
-  return (['done', 'dead'] as const).map(state =>
+/** Gives up what has waited since before `before`: nobody has taken it in all that time. */
+export const expireEvents = (of: { before: number; now: number; error: string }): Statement => ({
+  sql: `UPDATE ingress_events SET state = 'dead', error = ?, finished_at = ? WHERE state = 'pending' AND received_at < ?`,
+  args: [of.error, of.now, of.before],
+})
+
+/** Forgets what was finished long ago, and of each instance's dead letters all but the last `maxDead`. */
+export function forgetEvents(db: Db, before: { done: number; dead: number }, maxDead: number): Statement[] {
+  const old = (['done', 'dead'] as const).map(state =>
     statement(
       db
         .delete(ingressEvents)
         .where(and(eq(ingressEvents.state, state), lt(ingressEvents.finishedAt, before[state]))),
     ),
   )
+  const excess = {
+    sql: `DELETE FROM ingress_events WHERE id IN (SELECT id FROM (SELECT id,
+        row_number() OVER (PARTITION BY plugin_id, instance_id ORDER BY finished_at DESC, id DESC) AS place
+      FROM ingress_events WHERE state = 'dead') WHERE place > ?)`,
+    args: [maxDead],
+  }
+  return [...old, excess]
 }

@@ -1,8 +1,8 @@
 // Which conversation of another system is which chat, in the database.
-import { and, eq, ne } from 'drizzle-orm'
+import { and, eq, ne, or, sql } from 'drizzle-orm'
 import type { HandoverState } from '../contract/conversation.ts'
 import { type Db, type Statement, statement } from './db.ts'
-import { conversationMappings } from './schema.ts'
+import { contacts, conversationMappings } from './schema.ts'
 
 export type MappingRow = typeof conversationMappings.$inferSelect
 
@@ -28,8 +28,23 @@ const isProvider = (of: { pluginId: string; instanceId: string; providerConversa
     eq(conversationMappings.providerConversationId, of.providerConversationId),
   )
 
+/** A mapping has moved with its person's chat when the phone became known: it is found by the lid all the same. */
 export async function findMapping(db: Db, key: MappingKey): Promise<MappingRow | null> {
-  const [row] = await db.select().from(conversationMappings).where(isKey(key))
+  const { sessionId, chatId, pluginId, instanceId } = key
+  const [row] = await db
+    .select()
+    .from(conversationMappings)
+    .where(
+      and(
+        eq(conversationMappings.sessionId, sessionId),
+        sql`${conversationMappings.chatId} IN (${chatId},
+          (SELECT phone_id FROM contacts WHERE session_id = ${sessionId} AND lid_id = ${chatId}))`,
+        eq(conversationMappings.pluginId, pluginId),
+        eq(conversationMappings.instanceId, instanceId),
+      ),
+    )
+    .orderBy(sql`${conversationMappings.chatId} <> ${chatId}`)
+    .limit(1)
   return row ?? null
 }
 
@@ -41,8 +56,15 @@ export async function findByProvider(
   return row ?? null
 }
 
+export type HandedOver = MappingKey & {
+  handoverState: HandoverState
+  /** Of the person whose chat it is, as far as they are known. */
+  phoneId: string | null
+  lidId: string | null
+}
+
 /** Every chat that a plugin keeps from the others. */
-export async function handedOver(db: Db): Promise<(MappingKey & { handoverState: HandoverState })[]> {
+export async function handedOver(db: Db): Promise<HandedOver[]> {
   return await db
     .select({
       pluginId: conversationMappings.pluginId,
@@ -50,8 +72,20 @@ export async function handedOver(db: Db): Promise<(MappingKey & { handoverState:
       sessionId: conversationMappings.sessionId,
       chatId: conversationMappings.chatId,
       handoverState: conversationMappings.handoverState,
+      phoneId: contacts.phoneId,
+      lidId: contacts.lidId,
     })
     .from(conversationMappings)
+    .leftJoin(
+      contacts,
+      and(
+        eq(contacts.sessionId, conversationMappings.sessionId),
+        or(
+          eq(contacts.phoneId, conversationMappings.chatId),
+          eq(contacts.lidId, conversationMappings.chatId),
+        ),
+      ),
+    )
     .where(ne(conversationMappings.handoverState, 'bot'))
 }
 

@@ -141,7 +141,7 @@ describe('a change', () => {
       { emoji: '❤️', senderId: BOB, timestamp: 6 },
       { emoji: '🎉', senderId: 'me@c.us', timestamp: 7 },
     ])
-    await make({ value: { emoji: '' } })
+    await make({ value: { emoji: '' }, at: 8_000 })
     expect(await found()).toEqual([{ emoji: '🎉', senderId: 'me@c.us', timestamp: 7 }])
     expect(
       await reactionsTo(database.db, { sessionId: SESSION, chatId: BOB, waMessageId: 'none' }),

@@ -1,19 +1,34 @@
 // Files of messages in the database: what is here, what is still to be fetched, and what may go.
-import { and, asc, eq, lte, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getTableColumns, gte, lte, or, type SQL, sql } from 'drizzle-orm'
 import type { Db, Statement } from './db.ts'
 import { inChat, type NewMessageRow } from './messages.ts'
 import { messageMedia, messages } from './schema.ts'
 
 export type MediaRow = typeof messageMedia.$inferSelect
 
+/** A size beyond every file, as older versions stored it for a stranger, would make the driver refuse all that is read with it. */
+const readable = {
+  ...getTableColumns(messageMedia),
+  bytes: sql<number | null>`iif(${messageMedia.bytes} <= 9007199254740991, ${messageMedia.bytes}, NULL)`.as(
+    'size',
+  ),
+}
+
 const COLUMNS = `message_id, session_id, hash, mimetype, filename, bytes, state, next_at, created_at, stored_at`
 
 /** To follow `insertMessage` in its commit. Changes no row where that inserted none. */
 export function insertMedia(
   row: Pick<NewMessageRow, 'id' | 'sessionId' | 'createdAt'>,
-  file: { mimetype: string; filename: string | null; bytes: number | null; hash?: string },
+  file: {
+    mimetype: string
+    filename: string | null
+    bytes: number | null
+    hash?: string
+    /** Nobody fetches it before it is asked for. */
+    isRemote?: boolean
+  },
 ): Statement {
-  const { hash = null } = file
+  const { hash = null, isRemote = false } = file
   return {
     sql: `INSERT INTO message_media (${COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9
       WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?1)`,
@@ -24,7 +39,7 @@ export function insertMedia(
       file.mimetype,
       file.filename,
       file.bytes,
-      hash === null ? 'waiting' : 'stored',
+      hash !== null ? 'stored' : isRemote ? 'remote' : 'waiting',
       row.createdAt,
       hash === null ? null : row.createdAt,
     ],
@@ -67,13 +82,19 @@ export const retryMedia = (of: { messageId: string; nextAt: number; error: strin
   args: [of.messageId, of.nextAt, of.error],
 })
 
+/** Somebody asks for it: changes no row but of one that nobody has asked for yet. */
+export const wantMedia = (of: { messageId: string; at: number }): Statement => ({
+  sql: `UPDATE message_media SET state = 'waiting', next_at = ?2, attempts = 0 WHERE message_id = ?1 AND state = 'remote'`,
+  args: [of.messageId, of.at],
+})
+
 /** It will not come. */
 export const giveUpMedia = (of: {
   messageId: string
   state: 'lost' | 'refused'
   error: string
 }): Statement => ({
-  sql: `UPDATE message_media SET state = ?2, error = ?3 WHERE message_id = ?1 AND state = 'waiting'`,
+  sql: `UPDATE message_media SET state = ?2, error = ?3 WHERE message_id = ?1 AND state IN ('waiting', 'remote')`,
   args: [of.messageId, of.state, of.error],
 })
 
@@ -87,33 +108,50 @@ export const expireMedia = (hash: string): Statement[] => [
   { sql: `UPDATE message_media SET state = 'expired', hash = NULL WHERE hash = ?1`, args: [hash] },
 ]
 
-/** Files that are due to be tried, the longest due first. */
-export async function dueMedia(
-  db: Db,
-  until: number,
-  limit: number,
-): Promise<(MediaRow & { protoSealed: Uint8Array | null })[]> {
+/** With what it takes to fetch it. */
+export type DueMedia = MediaRow & { protoSealed: Uint8Array | null }
+
+/** Literals, so that the indexes of exactly these serve. */
+const waiting = sql`${messageMedia.state} = 'waiting'`
+const remote = (since: number) =>
+  and(sql`${messageMedia.state} = 'remote'`, gte(messageMedia.createdAt, since))
+
+async function withProto(db: Db, where: SQL | undefined, order: SQL, limit: number): Promise<DueMedia[]> {
   const rows = await db
-    .select({ media: messageMedia, protoSealed: messages.protoSealed })
+    .select({ media: readable, protoSealed: messages.protoSealed })
     .from(messageMedia)
     .innerJoin(messages, eq(messages.id, messageMedia.messageId))
-    .where(and(eq(messageMedia.state, 'waiting'), lte(messageMedia.nextAt, until)))
-    .orderBy(asc(messageMedia.nextAt))
+    .where(where)
+    .orderBy(order)
     .limit(limit)
   return rows.map(({ media, protoSealed }) => ({ ...media, protoSealed }))
 }
 
-/** When the next file is due; null when none waits. */
-export async function nextMediaDue(db: Db): Promise<number | null> {
+/** Files that are due to be tried, the longest due first. */
+export const dueMedia = (db: Db, until: number, limit: number): Promise<DueMedia[]> =>
+  withProto(db, and(waiting, lte(messageMedia.nextAt, until)), asc(messageMedia.nextAt), limit)
+
+/** The youngest file that nobody has asked for, of messages that are not older than `since`. */
+export async function dueRemote(db: Db, of: { since: number; until: number }): Promise<DueMedia | null> {
+  const where = and(remote(of.since), lte(messageMedia.nextAt, of.until))
+  return (await withProto(db, where, desc(messageMedia.createdAt), 1))[0] ?? null
+}
+
+/** When the next file is due, those of old messages since then included; null when none waits. */
+export async function nextMediaDue(db: Db, remoteSince: number | null): Promise<number | null> {
   const [row] = await db
     .select({ at: sql<number | null>`min(${messageMedia.nextAt})` })
     .from(messageMedia)
-    .where(eq(messageMedia.state, 'waiting'))
+    .where(remoteSince === null ? waiting : or(waiting, remote(remoteSince)))
   return row?.at ?? null
 }
 
 export async function findMedia(db: Db, messageId: string): Promise<MediaRow | null> {
-  const [row] = await db.select().from(messageMedia).where(eq(messageMedia.messageId, messageId)).limit(1)
+  const [row] = await db
+    .select(readable)
+    .from(messageMedia)
+    .where(eq(messageMedia.messageId, messageId))
+    .limit(1)
   return row ?? null
 }
 
@@ -123,7 +161,7 @@ export async function findMediaByWaId(
   of: { sessionId: string; chatId: string; waMessageId: string },
 ): Promise<MediaRow | null> {
   const [row] = await db
-    .select({ media: messageMedia })
+    .select({ media: readable })
     .from(messages)
     .innerJoin(messageMedia, eq(messages.id, messageMedia.messageId))
     .where(

@@ -97,6 +97,7 @@ const follows: Record<MessageStatus, readonly MessageStatus[]> = {
   sent: ['pending', 'failed'],
   delivered: ['pending', 'failed', 'sent'],
   read: ['pending', 'failed', 'sent', 'delivered'],
+  played: ['pending', 'failed', 'sent', 'delivered', 'read'],
   failed: ['pending'],
 }
 

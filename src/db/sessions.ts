@@ -1,7 +1,13 @@
 // Sessions in the database: rows to the API's object, lists, figures, and the statements that the engine commits.
 import { and, count, desc, eq, inArray } from 'drizzle-orm'
 import * as v from 'valibot'
-import { Restriction, type Session, type SessionStatus } from '../contract/session.ts'
+import {
+  type NextAction,
+  Restriction,
+  type Session,
+  type SessionState,
+  type SessionStatus,
+} from '../contract/session.ts'
 import { type Db, type Statement, statement } from './db.ts'
 import { sessions } from './schema.ts'
 
@@ -15,6 +21,26 @@ export type SessionScope = readonly string[] | null
 
 const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
 const NullableRestriction = v.nullable(Restriction)
+
+/** What comes next where nothing is wrong. */
+const next: Readonly<Record<SessionStatus, NextAction>> = {
+  created: 'start',
+  initializing: 'wait',
+  qr_ready: 'link',
+  authenticating: 'wait',
+  ready: 'none',
+  disconnected: 'start',
+  action_required: 'open_phone',
+  failed: 'start',
+}
+
+function stateOf({ status, statusSince, trouble }: SessionRow): SessionState {
+  const since = iso(statusSince)
+  if (trouble === null)
+    return { since, reason: null, code: null, isFinal: false, nextAction: next[status], retryAt: null }
+  const { retryAt = null, ...rest } = trouble
+  return { since, ...rest, retryAt: iso(retryAt) }
+}
 
 /** A row as the API shows it. */
 export function toSession(row: SessionRow): Session {
@@ -31,6 +57,7 @@ export function toSession(row: SessionRow): Session {
     lastError: row.lastError,
     restriction: v.parse(NullableRestriction, row.restriction),
     engineLoaded: row.engineLoaded,
+    state: stateOf(row),
   }
 }
 

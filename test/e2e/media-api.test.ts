@@ -77,6 +77,16 @@ describe('a file', () => {
     expect(Buffer.from(await response.arrayBuffer()).equals(image)).toBe(true)
     expect(response.headers.get('content-type')).toBe('image/jpeg')
     expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+    const M = `/sessions/${id}/messages`
+    const [row] = (await gateway.ask('GET', `${M}?messageId=${messageId}`)).body.messages
+    expect(row.metadata.media).toMatchObject({ data: image.toString('base64'), sizeBytes: image.length })
+    const [named] = (await gateway.ask('GET', `${M}?messageId=${messageId}&inlineMedia=0`)).body.messages
+    expect(named.metadata.media).toMatchObject({ omitted: true, sizeBytes: image.length })
+    expect(named.metadata.media).not.toHaveProperty('data')
+    const history = async (query: string) =>
+      (await gateway.ask('GET', `${M}/${BOB}/history${query}`)).body.at(-1)
+    expect((await history('?includeMedia=true')).media.data).toBe(image.toString('base64'))
+    expect((await history('')).media).toMatchObject({ omitted: true, mimetype: 'image/jpeg' })
   })
 
   it('from a contact is in the webhook of its message', async () => {

@@ -196,6 +196,28 @@ describe('a file out', () => {
     })
   })
 
+  it('says how large it is and how long it plays, and so does what comes in', async () => {
+    const png = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAASwAAADICAYAAABS39xVAAAAAElFTkSuQmCC', 'base64')
+    const { messageId } = await gateway.sender.send(sessionId, 'image', {
+      chatId: BOB,
+      base64: png.toString('base64'),
+      mimetype: 'image/png',
+    })
+    const { message } = await bob.next(({ id }) => id === messageId)
+    expect(message.imageMessage).toMatchObject({ width: 300, height: 200 })
+    await stored(messageId).toMatchObject({ metadata: { media: { width: 300, height: 200 } } })
+    const thumbnail = Buffer.from([0xff, 0xd8, 1])
+    const draft = rig.whatsapp.media.put(randomBytes(500), 'Video')
+    const look = { width: 640, height: 360, seconds: 9 }
+    const { id } = await bob.write(
+      { videoMessage: { ...draft, ...look, jpegThumbnail: thumbnail } },
+      { to: phone },
+    )
+    const { media } = await gateway.hooked.take(each => each.id === id)
+    expect(media).toMatchObject({ ...look, thumbnail: thumbnail.toString('base64'), sizeBytes: 500 })
+    await stored(id).toMatchObject({ metadata: { media: { ...look, archived: true } } })
+  })
+
   it('goes out from a URL, as a document with the name that it has there', async () => {
     const bytes = randomBytes(100_000)
     files.set('/dir/report%20one.pdf', { bytes, type: 'application/pdf' })
@@ -466,6 +488,47 @@ describe('in a group', () => {
     await gateway.actions.remove(sessionId, { chatId, messageId: wa(id), forEveryone: true })
     await eve.next(({ message }) => message.protocolMessage?.key?.id === id)
     expect(await rowOf(id)).toMatchObject({ type: 'revoked', body: '' })
+  })
+})
+
+describe('a message with buttons', () => {
+  it('is answered by pressing one, and by no other', async () => {
+    const { id } = await bob.write(
+      {
+        buttonsMessage: {
+          contentText: 'Coffee?',
+          headerType: 1,
+          buttons: [
+            { buttonId: 'y', buttonText: { displayText: 'Yes' }, type: 1 },
+            { buttonId: 'n', buttonText: { displayText: 'No' }, type: 1 },
+          ],
+        },
+      },
+      { to: phone },
+    )
+    expect(await gateway.hooked.take(each => each.id === id)).toMatchObject({
+      buttons: [{ id: 'y' }, { id: 'n' }],
+    })
+    const press = (buttonId: string) =>
+      gateway.sender.send(sessionId, 'button', {
+        chatId: BOB,
+        messageId: wa(id),
+        quotedMessageId: wa(id),
+        buttonId,
+      })
+    await expect(press('maybe')).rejects.toMatchObject({ code: 'invalid_input' })
+    const { messageId } = await press('y')
+    const { message } = await bob.next(each => each.id === messageId)
+    expect(message.buttonsResponseMessage).toMatchObject({
+      selectedButtonId: 'y',
+      selectedDisplayText: 'Yes',
+      contextInfo: { stanzaId: id },
+    })
+    await stored(messageId).toMatchObject({
+      type: 'text',
+      body: 'Yes',
+      metadata: { button: { id: 'y', text: 'Yes' }, quotedMessage: { id } },
+    })
   })
 })
 

@@ -1,6 +1,7 @@
 // What webhooks and plugins hear of messages, told at the real places: against the emulated WhatsApp and with the real Baileys.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Chain } from '../../engine-node/hooks/chain.ts'
+import { CONNECTED_WITHIN_MS } from '../../engine-node/pipeline/connections.ts'
 import type { SessionId } from '../../src/contract/ids.ts'
 import type { SendText } from '../../src/contract/message.ts'
 import type { Contact } from '../whatsapp/contact.ts'
@@ -40,6 +41,9 @@ async function withPlugins(plugins: (chain: Chain) => void) {
 
 const eventsOf = (names: RegExp) =>
   expect.poll(async () => (await gateway.events()).filter(({ event }) => names.test(event)), { interval: 5 })
+const turns = async () => {
+  for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate)
+}
 const hook = (name: string) => gateway.told.take(({ event }) => event === name)
 const told = (name: string) => gateway.told.all.filter(({ event }) => event === name)
 
@@ -85,6 +89,10 @@ describe('a message in', () => {
     // Its hooks never end, as when the process is killed under them; the next gateway runs on the same database.
     const died = gateway
     gateway = await rig.gateway()
+    await turns()
+    // Not before there is a connection to answer by, or none for long.
+    expect(gateway.hooked.all).toEqual([])
+    rig.clock.advance(CONNECTED_WITHIN_MS)
     expect(await gateway.hooked.take(() => true)).toMatchObject({ id, body: 'interrupted' })
     await gateway.down()
     gateway = await rig.gateway()
@@ -92,6 +100,91 @@ describe('a message in', () => {
     expect(gateway.hooked.all).toEqual([])
     never.reject(new Error('over'))
     await died.down()
+  })
+})
+
+describe('what is done on the phone', () => {
+  it('a deleted message is emptied, and told of as deleted', async () => {
+    const { id } = await bob.write('for my eyes', { to: phone })
+    await gateway.hooked.take(() => true)
+    const key = { remoteJid: bob.pnJid, fromMe: false, id }
+    const deleteForMe = { deleteMedia: false, key, timestamp: 1_700_000_000 }
+    await phone.changes({ deleteForMe }, bob)
+    expect(await hook('message:deleted')).toMatchObject({
+      source: 'MessageService',
+      data: { sessionId, message: { waMessageId: id, chatId: BOB, type: 'revoked', body: '' } },
+    })
+    expect(await gateway.messages(sessionId)).toMatchObject([{ waMessageId: id, type: 'revoked', body: '' }])
+  })
+
+  it('a deleted chat leaves the store, and each of its messages is told of', async () => {
+    for (const text of ['one', 'two']) {
+      await bob.write(text, { to: phone })
+      await gateway.hooked.take(({ body }) => body === text)
+    }
+    await phone.changes({ delete: true, lastMessages: [] }, bob)
+    await expect.poll(() => gateway.messages(sessionId), { timeout: 5_000 }).toEqual([])
+    await expect
+      .poll(() =>
+        told('message:deleted')
+          .map(({ data }) => (data.message as { body: string }).body)
+          .toSorted(),
+      )
+      .toEqual(['one', 'two'])
+  })
+})
+
+describe('a status', () => {
+  it('is a message of its own chat, and an event that names its file only', async () => {
+    const { id } = await bob.posts('hello all', { to: [phone] })
+    expect(await gateway.hooked.take(() => true)).toMatchObject({
+      chatId: 'status@broadcast',
+      kind: 'status',
+      isStatusBroadcast: true,
+      author: BOB,
+    })
+    const picture = await bob.posts({ image: Buffer.from('picture'), caption: 'look' }, { to: [phone] })
+    await gateway.hooked.take(({ id }) => id === picture.id)
+    const posted = { sessionId, contact: { id: BOB, pushName: 'Bob' }, postedAt: expect.any(Number) }
+    await eventsOf(/^status/).toMatchObject([
+      { data: { ...posted, statusId: id, type: 'text', caption: 'hello all', hasMedia: false } },
+      {
+        data: {
+          ...posted,
+          statusId: picture.id,
+          type: 'image',
+          caption: 'look',
+          hasMedia: true,
+          mediaOmitted: true,
+        },
+      },
+    ])
+    const [first] = (await gateway.events()).filter(({ event }) => event === 'status.received')
+    expect(Number(first?.data.expiresAt) - Number(first?.data.postedAt)).toBe(86_400_000)
+  })
+})
+
+describe('an edit that cannot be read', () => {
+  it('is marked on the message, if it is of its author', async () => {
+    const { id } = await bob.write('as it was', { to: phone })
+    await gateway.hooked.take(() => true)
+    const edit = (targetId: string) => ({
+      secretEncryptedMessage: {
+        targetMessageKey: { remoteJid: phone.pnJid, fromMe: true, id: targetId },
+        encPayload: Buffer.from('sealed'),
+        encIv: Buffer.alloc(12),
+        secretEncType: 2,
+      },
+    })
+    const eve = rig.whatsapp.contact('15551110002')
+    await eve.write(edit(id), { to: phone })
+    await eve.write('next', { to: phone })
+    await gateway.hooked.take(({ body }) => body === 'next')
+    expect((await gateway.messages(sessionId))[0]?.metadata).toBeNull()
+    await bob.write(edit(id), { to: phone })
+    await expect
+      .poll(async () => (await gateway.messages(sessionId))[0])
+      .toMatchObject({ body: 'as it was', metadata: { sealedEditAt: expect.any(Number) } })
   })
 })
 
@@ -127,6 +220,33 @@ describe('a message out', () => {
     ])
     expect(await hook('message:persisted')).toMatchObject({ data: { message: { status: 'pending' } } })
   })
+
+  it.each(['a person', 'a group'])(
+    'a voice note that %s has played says so, and never goes back',
+    async where => {
+      const group = rig.whatsapp.group('Friends', { members: [bob, phone] })
+      const chatId = (where === 'a group' ? group.jid : BOB) as SendText['chatId']
+      const base64 = Buffer.from('voice').toString('base64')
+      const { messageId } = await gateway.sender.send(sessionId, 'voice', { chatId, base64, ptt: true })
+      const status = () =>
+        expect.poll(
+          async () => (await gateway.messages(sessionId)).find(row => row.waMessageId === messageId)?.status,
+        )
+      await status().toBe('delivered')
+      await bob.plays(messageId)
+      await status().toBe('played')
+      await bob.reads(messageId)
+      await bob.reacts(messageId, '👍')
+      await eventsOf(/^message.reaction/).toHaveLength(1)
+      await status().toBe('played')
+      const acks = (await gateway.events()).filter(({ event }) => event === 'message.ack')
+      expect(acks.at(-1)).toEqual({
+        event: 'message.ack',
+        data: { id: messageId, messageId, status: 'played', ack: 4, chatId },
+      })
+      expect(told('message:ack').at(-1)?.data).toEqual({ messageId, status: 'played', ack: 4 })
+    },
+  )
 
   it('that WhatsApp refuses has failed, with the code', async () => {
     rig.whatsapp.nackNext(463)

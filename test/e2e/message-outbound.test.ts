@@ -2,8 +2,7 @@
 // against the emulated WhatsApp and with the real Baileys.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { KEY_AGE_MS } from '../../engine-node/pipeline/idempotency.ts'
-import { ACK_WAIT_MS } from '../../engine-node/pipeline/line.ts'
-import { MAX_AGE_MS } from '../../engine-node/pipeline/outbound.ts'
+import { ACK_WAIT_MS, MAX_AGE_MS } from '../../engine-node/pipeline/line.ts'
 import { ACK_ANSWER_MS } from '../../engine-node/pipeline/sender.ts'
 import { RESEND_AGE_MS } from '../../engine-node/sessions/stored-proto.ts'
 import type { SessionId } from '../../src/contract/ids.ts'

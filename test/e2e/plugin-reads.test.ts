@@ -30,7 +30,12 @@ afterEach(async () => {
 })
 
 const verbs = () =>
-  createEngineVerbs({ db: gateway.db, now: Date.now, link: id => gateway.sessions.link(id) })
+  createEngineVerbs({
+    db: gateway.db,
+    now: Date.now,
+    link: id => gateway.sessions.link(id),
+    open: gateway.media.open,
+  })
 const neutral = (jid: string) => jid.replace('s.whatsapp.net', 'c.us')
 
 describe('a plugin', () => {

@@ -207,10 +207,12 @@ describe.each(['lid', 'pn'] as const)('groups by %s', mode => {
     const [actorId, carolId] = [neutral(bob.pnJid), neutral(carol.pnJid)]
     expect(await eventsNamed('group.join', 'group.leave', 'group.update')).toMatchObject([
       { event: 'group.join', groupId, actorId, participantIds: [carolId] },
+      { event: 'group.update', groupId, actorId, participantIds: [carolId], changes: { admin: true } },
       { event: 'group.update', groupId, changes: { subject: 'Best friends' } },
       { event: 'group.update', groupId, changes: { description: 'Only the best' } },
       { event: 'group.update', groupId, changes: { announce: true } },
       { event: 'group.update', groupId, changes: { locked: true } },
+      { event: 'group.update', groupId, actorId, participantIds: [carolId], changes: { admin: false } },
       { event: 'group.leave', groupId, actorId, participantIds: [carolId] },
     ])
     friends.remove([phone])

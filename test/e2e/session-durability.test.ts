@@ -132,6 +132,40 @@ describe('the egress gate', () => {
     expect((await rows()).filter(body => body === 'unlucky')).toEqual(['unlucky'])
   })
 
+  it('tells plugins of what was committed though the answer was lost, once and without a restart', async () => {
+    rig.disk.hold()
+    const { id } = await bob.write('unsure', { to: phone })
+    await rig.whatsapp.log.until({ kind: 'message', direction: 'out', id })
+    await turns()
+    rig.disk.lost.push(new Error('the answer was lost'))
+    rig.disk.release()
+    await phone.offline()
+    expect(await rows()).toContain('unsure')
+    rig.clock.advance(1_000)
+    await phone.online()
+    expect(await gateway.hooked.take(({ body }) => body === 'unsure')).toMatchObject({ id })
+    await rig.whatsapp.log.until({ kind: 'receipt', direction: 'in', id })
+    await bob.write('and on', { to: phone })
+    await gateway.hooked.take(({ body }) => body === 'and on')
+    expect(gateway.hooked.all.filter(({ body }) => body === 'unsure').length).toBe(1)
+    expect((await rows()).filter(body => body === 'unsure')).toEqual(['unsure'])
+  })
+
+  it('sends what was accepted though the answer was lost, once, under one id', async () => {
+    rig.disk.lost.push(new Error('the answer was lost'))
+    const idempotency = { key: 'one', hash: 'one' }
+    const send = () => gateway.sender.sendText(sessionId, toBob('unsure'), { idempotency })
+    await expect(send()).rejects.toMatchObject({ code: 'storage_unavailable' })
+    await phone.offline()
+    rig.clock.advance(1_000)
+    await phone.online()
+    const { id } = await bob.next(({ text }) => text === 'unsure')
+    expect(await send()).toMatchObject({ messageId: id, replayed: true })
+    await gateway.sender.sendText(sessionId, toBob('and on'))
+    await bob.next(({ text }) => text === 'and on')
+    expect(bob.inbox.filter(({ text }) => text === 'unsure').length).toBe(1)
+  })
+
   it('fails a send whose row could not be written, and nothing of it leaves', async () => {
     rig.disk.faults.push(new Error('SQLITE_FULL: database or disk is full'))
     await expect(gateway.sender.sendText(sessionId, toBob('unlucky'))).rejects.toMatchObject({

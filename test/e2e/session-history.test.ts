@@ -1,4 +1,5 @@
 // The history that a phone sends to a new session, against the emulated WhatsApp and with the real Baileys.
+import { randomBytes } from 'node:crypto'
 import { eq } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SessionId } from '../../src/contract/ids.ts'
@@ -54,6 +55,68 @@ const steps = async (sessionId: SessionId, wanted: number) =>
       return count(sessionId)
     }, soon)
     .toBe(wanted)
+
+describe('a file in the history', () => {
+  const bytes = randomBytes(3_000)
+  const id = () => bob().pnJid.replace('s.whatsapp.net', 'c.us')
+  /** Of a chat with two pictures, of which the media host has dropped the second. */
+  function remembersFiles() {
+    const [kept, dropped] = [rig.whatsapp.media.put(bytes), rig.whatsapp.media.put(bytes)]
+    rig.whatsapp.media.drop(dropped)
+    const message = (name: string, file: object, at: number) => ({
+      id: name,
+      content: { imageMessage: { ...file, mimetype: 'image/png', width: 3, height: 2 } },
+      from: bob(),
+      at: PAST + at,
+    })
+    phone.history = [
+      { with: bob(), messages: [message('KEPT', kept, 0), message('DROPPED', dropped, 1_000)] },
+    ]
+  }
+  const open = async (sessionId: SessionId, messageId: string) => {
+    const { stream, mimetype } = await gateway.media.open({ sessionId, chatId: id(), messageId })
+    return { mimetype, bytes: Buffer.from(await new Response(stream).arrayBuffer()) }
+  }
+
+  it('is fetched when somebody asks for it, from the phone too, and stays', async () => {
+    remembersFiles()
+    gateway = await rig.gateway()
+    const sessionId = await gateway.linked(phone)
+    await steps(sessionId, 2)
+    expect((await stored(sessionId))[0]?.metadata).toMatchObject({
+      media: { mimetype: 'image/png', omitted: true, width: 3, height: 2 },
+    })
+    expect(rig.whatsapp.media.transfers.all).toEqual([])
+    for (const messageId of ['KEPT', 'DROPPED'])
+      expect(await open(sessionId, messageId)).toEqual({ mimetype: 'image/png', bytes })
+    expect((await stored(sessionId))[1]?.metadata).toMatchObject({
+      media: { archived: true, sizeBytes: 3_000 },
+    })
+    const transfers = rig.whatsapp.media.transfers.all.length
+    await open(sessionId, 'KEPT')
+    expect(rig.whatsapp.media.transfers.all.length).toBe(transfers)
+  })
+
+  it('is not found where nobody has it any more', async () => {
+    remembersFiles()
+    phone.losesFile('DROPPED')
+    gateway = await rig.gateway()
+    const sessionId = await gateway.linked(phone)
+    await steps(sessionId, 2)
+    await expect(open(sessionId, 'DROPPED')).rejects.toMatchObject({ code: 'not_found' })
+  })
+
+  it('is fetched in the background up to an age', async () => {
+    remembersFiles()
+    gateway = await rig.gateway({ backgroundMs: rig.clock.now() - (PAST + 500) * 1_000 })
+    const sessionId = await gateway.linked(phone)
+    await steps(sessionId, 2)
+    gateway.media.incoming.arrived('any')
+    await expect
+      .poll(async () => (await stored(sessionId)).map(row => row.mediaPath !== null), soon)
+      .toEqual([false, true])
+  })
+})
 
 describe('history', () => {
   it('is stored as old as it is, with its chats and people, and told to nobody', async () => {

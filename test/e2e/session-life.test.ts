@@ -3,7 +3,7 @@ import { eq } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { statement } from '../../src/db/db.ts'
 import { authKeys } from '../../src/db/schema.ts'
-import { updateSession } from '../../src/db/sessions.ts'
+import { toSession, updateSession } from '../../src/db/sessions.ts'
 import { createRig, type Rig } from './session-rig.ts'
 
 let rig: Rig
@@ -177,6 +177,38 @@ describe('a connection that ends', () => {
     await gateway.becomes(sessionId, 'disconnected')
     rig.clock.advance(1_000)
     await gateway.becomes(sessionId, 'ready')
+  })
+
+  it('402: says why and for how long, waits for the end of the ban, and forgets it then', async () => {
+    await using gateway = await rig.gateway()
+    const phone = alice()
+    const sessionId = await gateway.linked(phone)
+    rig.whatsapp.loginFailure(402, { code: 101, expire: 3_600 })
+    phone.disconnect('abrupt')
+    await gateway.becomes(sessionId, 'disconnected')
+    rig.clock.advance(0)
+    const row = await gateway.becomes(sessionId, 'action_required')
+    const until = rig.clock.now() + 3_600_000
+    expect(toSession(row)).toMatchObject({
+      lastError: expect.stringMatching(/banned .* \(402\): too many messages to people/),
+      restriction: { kind: 'tos_block', code: '101', expiresAt: new Date(until).toISOString() },
+      state: {
+        since: new Date(rig.clock.now()).toISOString(),
+        reason: 'banned_for_a_time',
+        code: 402,
+        isFinal: false,
+        nextAction: 'wait',
+        retryAt: new Date(until).toISOString(),
+      },
+    })
+    rig.whatsapp.loginFailure(undefined)
+    rig.clock.advance(3_599_999)
+    expect((await gateway.row(sessionId)).status).toBe('action_required')
+    rig.clock.advance(1)
+    expect(toSession(await gateway.becomes(sessionId, 'ready'))).toMatchObject({
+      restriction: null,
+      state: { reason: null, nextAction: 'none', retryAt: null },
+    })
   })
 
   it('401: stops, stays stopped, and links anew when it is started', async () => {

@@ -38,6 +38,45 @@ const bothIdsOf = async (id: string) => {
   return row && { phoneId: row.phoneId, lidId: row.lidId }
 }
 
+describe('a message that the database refuses', () => {
+  it('again and again is left without its content and said to be so, and the session goes on', async () => {
+    rig.disk.refuses = ({ sql, args }) => sql.startsWith('INSERT INTO messages') && args.includes('poison')
+    const { id } = await bob.write('poison', { to: phone })
+    await gateway.becomes(sessionId, 'disconnected')
+    expect(await gateway.messages(sessionId)).toEqual([])
+    await expect
+      .poll(
+        async () => {
+          rig.clock.advance(1)
+          return [(await gateway.messages(sessionId)).length, (await gateway.row(sessionId)).status]
+        },
+        { interval: 5, timeout: 8_000 },
+      )
+      .toEqual([1, 'ready'])
+    await bob.write('next', { to: phone })
+    await gateway.hooked.take(({ body }) => body === 'next')
+    await stored(id).toMatchObject({
+      chatId: BOB,
+      type: 'unknown',
+      body: null,
+      error: 'content_refused',
+      metadata: { parked: { kind: 'text', reason: 'The database refused its content' } },
+    })
+    await rig.whatsapp.log.until({ kind: 'receipt', direction: 'in', id })
+    expect(gateway.hooked.all.map(({ body }) => body)).toEqual(['next'])
+    expect((await gateway.row(sessionId)).status).toBe('ready')
+    // Nor does it come back with the next connection.
+    await gateway.down()
+    gateway = await rig.gateway()
+    await gateway.sessions.restore()
+    rig.clock.advance(1_000)
+    await gateway.becomes(sessionId, 'ready')
+    await bob.write('after', { to: phone })
+    await gateway.hooked.take(({ body }) => body === 'after')
+    expect((await gateway.messages(sessionId)).filter(row => row.waMessageId === id)).toHaveLength(1)
+  })
+})
+
 describe('a message in', () => {
   it('reaches the hooks as IncomingMessage and is stored under both ids of its sender', async () => {
     const { id } = await bob.write('hello', { to: phone })

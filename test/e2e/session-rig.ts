@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { WA_CERT_DETAILS } from 'baileys'
 import { expect } from 'vitest'
 import type { Clock } from '../../engine-node/clock.ts'
+import { createChatRemoval } from '../../engine-node/directory/chat-removal.ts'
 import { createDirectory } from '../../engine-node/directory/directory.ts'
 import { createHistory } from '../../engine-node/history/history.ts'
 import { type Chain, createChain } from '../../engine-node/hooks/chain.ts'
@@ -19,6 +20,8 @@ import { createEventLog } from '../../engine-node/outbox/event-log.ts'
 import { createPipeline, type Pipeline } from '../../engine-node/pipeline/pipeline.ts'
 import { createRowIds } from '../../engine-node/pipeline/row-ids.ts'
 import type { ShowTyping } from '../../engine-node/pipeline/typing.ts'
+import { createFence } from '../../engine-node/sessions/fence.ts'
+import { createLeases } from '../../engine-node/sessions/leases.ts'
 import type { SessionNews } from '../../engine-node/sessions/session-news.ts'
 import { createSessions, type Sessions } from '../../engine-node/sessions/sessions.ts'
 import { silenceSignalConsole } from '../../engine-node/sessions/signal-console.ts'
@@ -47,6 +50,10 @@ function createDisk() {
   return {
     /** Errors of the next commits. */
     faults: [] as Error[],
+    /** What the database is to refuse as such, as often as it comes. */
+    refuses: (_statement: Statement): boolean => false,
+    /** Errors in place of the answers of the next commits, which are made. */
+    lost: [] as Error[],
     hold() {
       isHeld = true
       held = new Promise(resolve => {
@@ -98,6 +105,8 @@ export async function createRig(options: WhatsAppOptions = {}) {
       clock?: Clock
       maxSessions?: number
       historyLimits?: { rows: number; bytes: number }
+      /** Age up to which files of history are fetched unasked. */
+      backgroundMs?: number
       /** Hosts of this machine that files may be sent from. */
       allowedHosts?: string[]
       type?: ShowTyping
@@ -116,25 +125,32 @@ export async function createRig(options: WhatsAppOptions = {}) {
           await disk.pass()
           const fault = disk.faults.shift()
           if (fault) throw fault
-          return database.target.batch(statements)
+          if (statements.some(each => disk.refuses(each)))
+            throw new Error('SQLITE_CONSTRAINT: refused by the test')
+          const changes = await database.target.batch(statements)
+          const lost = disk.lost.shift()
+          if (lost) throw lost
+          return changes
         },
         reconnect: database.target.reconnect,
       },
       delay: async () => {},
     })
+    const fence = createFence(plain)
+    const fenced = fence.queue
     const queue: WriteQueue = {
-      ...plain,
+      ...fenced,
       commit(statements) {
         written(statements)
-        return plain.commit(statements)
+        return fenced.commit(statements)
       },
-      put(statements, then) {
+      put(statements, then, instead) {
         written(statements)
-        plain.put(statements, then)
+        fenced.put(statements, then, instead)
       },
       after(ready) {
         trace.push('frame')
-        return plain.after(ready)
+        return fenced.after(ready)
       },
     }
     const sealer = createSealer(given.key ?? Buffer.alloc(32, 7))
@@ -182,7 +198,7 @@ export async function createRig(options: WhatsAppOptions = {}) {
     })
     const media = createMedia({
       ...shared,
-      fetch,
+      fetch: { media: async () => fetch, anywhere: async () => fetch },
       allowedHosts: [whatsapp.media.host],
       dataDir: folder,
       limits: {
@@ -191,6 +207,7 @@ export async function createRig(options: WhatsAppOptions = {}) {
         totalBytes: 100_000_000,
         maxAgeMs: 0,
         inlineBytes: 200_000,
+        backgroundMs: given.backgroundMs ?? 0,
       },
       link: id => sessions.link(id),
       random: () => 0,
@@ -201,6 +218,7 @@ export async function createRig(options: WhatsAppOptions = {}) {
       record: eventLog.record,
       chain,
       link: id => sessions.link(id),
+      isLive: id => sessions.isLive(id),
       nextRowId: createRowIds(shared.clock),
       files: media,
       preview: createLinkPreview({ fetch }),
@@ -211,10 +229,14 @@ export async function createRig(options: WhatsAppOptions = {}) {
     const history = createHistory({
       ...shared,
       limits: given.historyLimits ?? { rows: 1_000, bytes: 1_000_000 },
+      files: media.incoming,
       nextRowId: createRowIds(shared.clock),
     })
+    const removal = createChatRemoval({ ...shared, chain })
     const directory = createDirectory({
       ...shared,
+      removal,
+      paired() {},
       now: shared.clock.now,
       newId: () => crypto.randomUUID(),
       record: eventLog.record,
@@ -231,6 +253,17 @@ export async function createRig(options: WhatsAppOptions = {}) {
       uploadAgent: new Agent({ ca: whatsapp.media.ca }),
       randomUuid: () => crypto.randomUUID(),
       maxSessions: given.maxSessions ?? 10,
+      leases: createLeases({
+        ...shared,
+        queue: plain,
+        fence,
+        random: () => 0,
+        elapsed: shared.clock.now,
+        engine: { id: crypto.randomUUID(), name: 'rig', home: folder },
+        leaseMs: 30_000,
+        isAlone: true,
+      }),
+      takenOver: async () => {},
     })
     media.start()
     await pipeline.restore()

@@ -16,6 +16,8 @@ import type { Voice } from './voice.ts'
 export interface Contact extends Person, Voice {
   /** Waits for the message, then reports it as read. */
   reads(id: string): Promise<void>
+  /** Waits for the voice note, then reports it as played. */
+  plays(id: string): Promise<void>
   /** The first received message that is wanted and was not given before. */
   next(wanted?: (message: Received) => boolean, timeoutMs?: number): Promise<Received>
   readonly inbox: readonly Received[]
@@ -67,6 +69,16 @@ export function createContact(deps: Deps): Contact {
   const { pn, lid, pnJid, lidJid, name, inbox } = account
   const devicesOf = (person: Person) => [...(directory.find(person.pn)?.companions.values() ?? [])]
 
+  async function reports(id: string, type: 'read' | 'played') {
+    const message = await inbox.find(each => each.id === id)
+    const sender = directory.find(message.from)
+    const group = groups.find(message.group)
+    const addressing = group ? group.mode : isLid(message.to) ? 'lid' : 'pn'
+    for (const device of sender?.companions.values() ?? []) {
+      post.receipt(device, { by: account, addressing, group: group?.jid, id, type })
+    }
+  }
+
   const contact: Contact = {
     pn,
     lid,
@@ -74,15 +86,8 @@ export function createContact(deps: Deps): Contact {
     lidJid,
     name,
     ...voice,
-    async reads(id) {
-      const message = await inbox.find(each => each.id === id)
-      const sender = directory.find(message.from)
-      const group = groups.find(message.group)
-      const addressing = group ? group.mode : isLid(message.to) ? 'lid' : 'pn'
-      for (const device of sender?.companions.values() ?? []) {
-        post.receipt(device, { by: account, addressing, group: group?.jid, id, type: 'read' })
-      }
-    },
+    reads: id => reports(id, 'read'),
+    plays: id => reports(id, 'played'),
     ...reader(inbox),
     get receipts() {
       return account.receipts

@@ -4,6 +4,7 @@ import { proto } from 'baileys'
 import { type Account, addressOf, type Directory } from './account.ts'
 import type { Companion } from './companion.ts'
 import { compose } from './drafts.ts'
+import type { Ledger } from './ledger.ts'
 import type { Media } from './media.ts'
 import { freshId, seconds } from './nodes.ts'
 import { isGroup } from './outgoing.ts'
@@ -23,6 +24,7 @@ export interface History {
 
 interface Deps {
   readonly directory: Directory
+  readonly ledger: Ledger
   readonly media: Media
   readonly peers: PeerMessages
 }
@@ -31,7 +33,7 @@ const { HISTORY_SYNC_NOTIFICATION } = proto.Message.ProtocolMessage.Type
 const { INITIAL_BOOTSTRAP, RECENT, PUSH_NAME, ON_DEMAND } = proto.HistorySync.HistorySyncType
 
 /** Makes the memory of all phones. */
-export function createHistory({ directory, media, peers }: Deps): History {
+export function createHistory({ directory, ledger, media, peers }: Deps): History {
   const addressing = ({ addressing = 'pn' }: HistoryChat) => addressing
   const jidOf = (chat: HistoryChat) =>
     isGroup(chat.with) ? chat.with.jid : addressOf(chat.with, addressing(chat))
@@ -42,7 +44,12 @@ export function createHistory({ directory, media, peers }: Deps): History {
     const participant =
       isGroup(chat.with) && !fromMe ? { participant: addressOf(from, addressing(chat)) } : {}
     const key = { remoteJid: jidOf(chat), fromMe, id, ...participant }
-    return { message: { key, message: compose(content, {}, addressing(chat), media), messageTimestamp: at } }
+    const composed = compose(content, {}, addressing(chat), media)
+    const author = directory.find(from.pn)
+    // What it remembers it can also upload again.
+    if (author && !isGroup(chat.with))
+      ledger.enter({ id, author, chat: chat.with, addressing: addressing(chat), message: composed })
+    return { message: { key, message: composed, messageTimestamp: at } }
   }
 
   function toConversation(

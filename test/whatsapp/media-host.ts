@@ -53,6 +53,8 @@ export interface MediaHost extends AsyncDisposable {
   /** Makes a path that has no key to it, for pictures. */
   publish(file: Buffer): string
   readonly transfers: Recorder<Transfer>
+  /** Connections that were made to it, whatever for. */
+  readonly connections: number
 }
 
 const withoutQuery = (path: string) => path.split('?')[0] ?? ''
@@ -153,6 +155,10 @@ export async function createMediaHost({ timers }: { timers: Timers }): Promise<M
     if (request.method === 'POST') upload(request, response, url).catch(() => response.destroy())
     else download(request, response, url.pathname)
   })
+  let connections = 0
+  server.on('connection', () => {
+    connections += 1
+  })
   server.listen(0, HOST)
   await once(server, 'listening')
 
@@ -178,6 +184,9 @@ export async function createMediaHost({ timers }: { timers: Timers }): Promise<M
     },
     uploadFault: undefined,
     transfers,
+    get connections() {
+      return connections
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       server.close()

@@ -37,6 +37,8 @@ export interface Media {
   /** Lets all uploads go wrong, until told undefined. */
   failUploads(fault: UploadFault | undefined): void
   readonly transfers: Recorder<Transfer>
+  /** Connections that were made to the host, whatever for. */
+  readonly connections: number
 }
 
 const kinds = {
@@ -91,6 +93,9 @@ export function createMedia(host: MediaHost): Media {
       host.uploadFault = fault
     },
     transfers: host.transfers,
+    get connections() {
+      return host.connections
+    },
   }
   return media
 }

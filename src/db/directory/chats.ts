@@ -85,15 +85,26 @@ export const deleteChat = (sessionId: string, chatId: string): Statement[] => [
   { sql: `DELETE FROM chats WHERE ${NAMED}`, args: [sessionId, chatId] },
 ]
 
-/** Deletes the stored messages of a chat. */
-export const clearChat = (sessionId: string, chatId: string): Statement[] => [
-  {
-    sql: `DELETE FROM messages WHERE session_id = ?1 AND chat_id IN (?2,
-      (SELECT phone_id FROM contacts WHERE session_id = ?1 AND lid_id = ?2),
-      (SELECT lid_id FROM contacts WHERE session_id = ?1 AND phone_id = ?2))`,
-    args: [sessionId, chatId],
-  },
+/** All ids of the chat. */
+const IDS = `(?2, (SELECT phone_id FROM contacts WHERE session_id = ?1 AND lid_id = ?2),
+  (SELECT lid_id FROM contacts WHERE session_id = ?1 AND phone_id = ?2))`
+
+const saidIn = (table: string) => `EXISTS (SELECT 1 FROM ${table} t WHERE t.session_id = ?1
+  AND t.wa_message_id = decrypt_journal.wa_message_id AND t.chat_id IN ${IDS})`
+
+const CLEAR = [
+  // What was read of the chat is in the journal for a while, and without its message it would become one again. It still answers
+  // when WhatsApp delivers once more.
+  `UPDATE decrypt_journal SET wa_message_id = '' WHERE session_id = ?1 AND wa_message_id <> ''
+    AND (${saidIn('messages')} OR ${saidIn('message_changes')})`,
+  // An edit holds the text that a message had.
+  `DELETE FROM message_changes WHERE session_id = ?1 AND chat_id IN ${IDS}`,
+  `DELETE FROM messages WHERE session_id = ?1 AND chat_id IN ${IDS}`,
 ]
+
+/** Deletes the stored messages of a chat, and what was done to them. */
+export const clearChat = (sessionId: string, chatId: string): Statement[] =>
+  CLEAR.map(sql => ({ sql, args: [sessionId, chatId] }))
 
 export interface ChatListRow {
   /** The id that stands for it outside. */

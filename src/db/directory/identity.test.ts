@@ -2,8 +2,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openFile, type TestDatabase } from '../../../test/support/api-database.ts'
 import type { Statement } from '../db.ts'
-import { insertMessage } from '../message-writes.ts'
-import { chats, contacts, groupMembers, messages } from '../schema.ts'
+import { dropTwin, insertMessage } from '../message-writes.ts'
+import type { NewMessageRow } from '../messages.ts'
+import { chats, contacts, conversationMappings, groupMembers, messages } from '../schema.ts'
 import { insertSession } from '../sessions.ts'
 import { learnChats, listChatRows } from './chats.ts'
 import { addMembers } from './groups.ts'
@@ -191,6 +192,99 @@ describe('people', () => {
     await commit(...people(pair(phoneOf(1), lidOf(1)), pair(phoneOf(2), lidOf(2))))
     await commit(...people(pair(phoneOf(2), lidOf(1)), pair(phoneOf(1), lidOf(2))))
     expect(await rows()).toEqual([`${phoneOf(1)} ${lidOf(2)}`, `${phoneOf(2)} ${lidOf(1)}`])
+  })
+
+  it('keep their messages when one takes the number that another one leaves', async () => {
+    const [anna, bert] = [lidOf(1), lidOf(2)]
+    const message = (id: string, phoneId: string, lidId: string) =>
+      insertMessage({
+        ...{ id, sessionId: SESSION, waMessageId: id, chatId: phoneId, senderId: phoneId, from: phoneId },
+        ...{ to: 'me@c.us', phoneId, lidId, type: 'text', direction: 'incoming', status: 'delivered' },
+        createdAt: 1,
+      })
+    await commit(
+      ...people(pair(phoneOf(1), anna), pair(phoneOf(3), bert)),
+      message('A', phoneOf(1), anna),
+      message('B', phoneOf(3), bert),
+      // Of whom nobody knows the number yet; it came before the pair.
+      message('C', bert, bert),
+    )
+    await commit(...people(pair(phoneOf(2), anna), pair(phoneOf(1), bert)))
+    const found = await database.db.select().from(messages)
+    expect(found.map(({ id, chatId, lidId }) => [id, chatId, lidId]).sort()).toEqual([
+      ['A', phoneOf(2), anna],
+      ['B', phoneOf(1), bert],
+      ['C', phoneOf(1), bert],
+    ])
+  })
+
+  it.each([1, 2, 3, 4, 5, 6])('lose no message whatever numbers and lids they take, seed %i', async seed => {
+    const random = createRandom(seed)
+    const any = (idOf: (n: number) => string) => (random.below(3) === 0 ? null : idOf(random.below(4)))
+    for (let step = 0; step < 40; step += 1) {
+      const told = Array.from({ length: 1 + random.below(4) }, () => ({
+        phoneId: any(phoneOf),
+        lidId: any(lidOf),
+      })).filter(({ phoneId, lidId }) => phoneId ?? lidId)
+      const chatId = told[0]?.phoneId ?? told[0]?.lidId
+      if (!chatId) continue
+      const row = {
+        ...{ id: `m${step}`, sessionId: SESSION, waMessageId: `W${step}`, chatId, senderId: chatId },
+        ...{ from: chatId, to: 'me@c.us', ...told[0], type: 'text', direction: 'incoming' },
+        ...{ status: 'delivered', createdAt: step },
+      } as NewMessageRow
+      const before = await database.db.$count(messages)
+      await commit(
+        ...people(...told),
+        learnChats(SESSION, [{ chatId, person: told[0] }], step),
+        insertMessage(row),
+        ...(row.phoneId && row.lidId ? [dropTwin(row)] : []),
+      )
+      expect(await database.db.$count(messages)).toBe(before + 1)
+    }
+    const known = new Set((await database.db.select().from(contacts)).map(({ id }) => id))
+    for (const { peer } of await database.db.select().from(chats)) expect(known).toContain(peer)
+  })
+
+  it('take along the conversations of other systems, and who answers there', async () => {
+    const conversation = (id: string, chatId: string, handoverState: string): Statement => ({
+      sql: `INSERT INTO conversation_mappings (session_id, chat_id, plugin_id, instance_id, provider_conversation_id,
+        handover_state, created_at, updated_at) VALUES (?, ?, 'desk', 'main', ?, ?, 1, 1)`,
+      args: [SESSION, chatId, id, handoverState],
+    })
+    const found = async () =>
+      (await database.db.select().from(conversationMappings))
+        .map(row => `${row.providerConversationId} ${row.chatId} ${row.handoverState}`)
+        .sort()
+    await commit(
+      {
+        sql: `INSERT INTO plugins (id, name, version, manifest, status, tier, config_masked, session_config_masked,
+          config_sealed, active_sessions, installed_at, updated_at)
+          VALUES ('desk', 'd', '1', '{}', 'enabled', 'process', '{}', '{}', x'00', '[]', 1, 1)`,
+        args: [],
+      },
+      conversation('new', lidOf(0), 'human'),
+      conversation('both', lidOf(1), 'closed'),
+      conversation('both too', phoneOf(1), 'bot'),
+      ...people(pair(phoneOf(2), lidOf(2)), pair(phoneOf(3), lidOf(3))),
+      conversation('swap', phoneOf(2), 'human'),
+      conversation('swapped', phoneOf(3), 'bot'),
+    )
+    await commit(
+      ...people(
+        pair(phoneOf(0), lidOf(0)),
+        pair(phoneOf(1), lidOf(1)),
+        pair(phoneOf(3), lidOf(2)),
+        pair(phoneOf(2), lidOf(3)),
+      ),
+    )
+    expect(await found()).toEqual([
+      `both ${lidOf(1)} bot`,
+      `both too ${phoneOf(1)} closed`,
+      `new ${phoneOf(0)} human`,
+      `swap ${phoneOf(3)} human`,
+      `swapped ${phoneOf(2)} bot`,
+    ])
   })
 
   it('keep a number when they get another lid', async () => {

@@ -46,18 +46,48 @@ const moveMessages = (from: string, source: string) => [
     "to" = CASE WHEN "to" = x.${from} THEN x.phone ELSE "to" END,
     phone_id = x.phone, lid_id = x.lid
     FROM x WHERE messages.session_id = ?1 AND messages.chat_id = x.${from}`,
-  // What could not move is there already: delivered twice, under either id.
-  `WITH ${PAIRS}, x AS (${source}) DELETE FROM messages WHERE session_id = ?1 AND chat_id IN (SELECT ${from} FROM x)`,
+  // What could not move is there already: delivered twice, under either id. Only that: the number that one person leaves may be
+  // the one that another has just taken.
+  `WITH ${PAIRS}, x AS (${source}) DELETE FROM messages WHERE session_id = ?1
+    AND chat_id IN (SELECT ${from} FROM x) AND EXISTS (SELECT 1 FROM x JOIN messages twin
+      ON twin.session_id = ?1 AND twin.chat_id = x.phone AND twin.wa_message_id = messages.wa_message_id
+      AND twin.sender_id = CASE WHEN messages.sender_id = x.${from} THEN x.phone ELSE messages.sender_id END
+    WHERE messages.chat_id = x.${from} AND coalesce(messages.lid_id, x.lid) = x.lid)`,
 ]
 
-/** In the order in which they must run. */
+const BY_LID = 'SELECT phone, lid FROM pairs'
+const BY_OLD_PHONE = `SELECT pairs.phone, pairs.lid, c.phone_id AS old FROM pairs
+  JOIN contacts c ON c.session_id = ?1 AND c.lid_id = pairs.lid AND c.phone_id <> pairs.phone`
+
+/** By way of a name that no chat has, as one may leave a number that another one takes. */
+const MAPPINGS = `WITH ${PAIRS}, x AS (SELECT lid AS old, phone FROM pairs
+  UNION ALL SELECT c.phone_id, pairs.phone FROM pairs
+    JOIN contacts c ON c.session_id = ?1 AND c.lid_id = pairs.lid AND c.phone_id <> pairs.phone)`
+const MOVING = `session_id = ?1 AND chat_id = x.old || '>' || x.phone`
+
+/**
+ * The conversations that other systems have with people go where the messages go, and with them who answers there. Of two that
+ * become one chat both stay, under the one id and the other; where a person has taken over either, one has taken over the chat.
+ */
+const MOVE_MAPPINGS = [
+  `${MAPPINGS} UPDATE conversation_mappings SET chat_id = x.old || '>' || x.phone FROM x
+    WHERE session_id = ?1 AND chat_id = x.old`,
+  `${MAPPINGS} UPDATE OR IGNORE conversation_mappings SET chat_id = x.phone FROM x WHERE ${MOVING}`,
+  `${MAPPINGS} UPDATE conversation_mappings AS m SET handover_state = other.handover_state
+    FROM x JOIN conversation_mappings other
+      ON other.session_id = ?1 AND other.chat_id = x.old || '>' || x.phone AND other.handover_state <> 'bot'
+    WHERE m.session_id = ?1 AND m.chat_id = x.phone AND m.plugin_id = other.plugin_id
+      AND m.instance_id = other.instance_id AND m.handover_state = 'bot'`,
+  `${MAPPINGS} UPDATE OR IGNORE conversation_mappings SET chat_id = x.old, handover_state = 'bot' FROM x WHERE ${MOVING}`,
+  // Its place is taken by somebody else's.
+  `${MAPPINGS} DELETE FROM conversation_mappings WHERE session_id = ?1 AND chat_id IN (SELECT x.old || '>' || x.phone FROM x)`,
+]
+
+/** In the order in which they must run: an old number is left before somebody else's chat moves there. */
 const LINK = [
-  ...moveMessages('lid', 'SELECT phone, lid FROM pairs'),
-  ...moveMessages(
-    'old',
-    `SELECT pairs.phone, pairs.lid, c.phone_id AS old FROM pairs
-     JOIN contacts c ON c.session_id = ?1 AND c.lid_id = pairs.lid AND c.phone_id <> pairs.phone`,
-  ),
+  ...moveMessages('old', BY_OLD_PHONE),
+  ...moveMessages('lid', BY_LID),
+  ...MOVE_MAPPINGS,
   `WITH ${PAIRS} UPDATE contacts SET lid_id = pairs.lid FROM pairs
     WHERE contacts.session_id = ?1 AND contacts.phone_id = pairs.phone
     AND NOT EXISTS (SELECT 1 FROM contacts l WHERE l.session_id = ?1 AND l.lid_id = pairs.lid)`,
