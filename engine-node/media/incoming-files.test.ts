@@ -47,6 +47,8 @@ let fault: Error | null
 /** Of the database, when it is written down. */
 let refuses: boolean
 let backgroundMs: number
+/** So many of the next downloads never end. */
+let hanging: number
 
 function open() {
   files = createIncomingFiles({
@@ -63,6 +65,10 @@ function open() {
     async download(_sessionId, { directPath }) {
       asked.push(directPath)
       if (fault) throw fault
+      if (hanging > 0) {
+        hanging -= 1
+        return new Promise(() => {})
+      }
       return verdicts.shift() ?? { outcome: 'failed', why: 'no more' }
     },
     read: () => ({ ref, proto: new Uint8Array() }),
@@ -82,6 +88,7 @@ beforeEach(async () => {
   fault = null
   refuses = false
   backgroundMs = 0
+  hanging = 0
   const { db, writer } = database
   open()
   await writer.commit([
@@ -130,6 +137,21 @@ describe('incoming-files', () => {
     expect(waits.slice(0, 4)).toEqual([30, 60, 120, 240])
     expect(waits.at(-1)).toBe(6 * 3_600)
     expect(clock.pending).toBe(0)
+  })
+
+  it('tries one again in its time while another one hangs', async () => {
+    const other: NewMessageRow = { ...row, id: '00000000-0000-7000-8000-00000000000b', waMessageId: 'OTHER' }
+    await database.writer.commit([insertMessage(other), ...files.expect(other, ref)])
+    hanging = 1
+    files.arrived(row.id)
+    await expect.poll(() => asked.length, { interval: 1 }).toBe(2)
+    await expect.poll(() => clock.pending, { interval: 1 }).toBe(1)
+    verdicts = [stored]
+    clock.advance(30_000)
+    await expect
+      .poll(() => findMedia(database.db, other.id).then(media => media?.state), { interval: 2 })
+      .toBe('stored')
+    expect(await state()).toMatchObject({ state: 'waiting', attempts: 0 })
   })
 
   it('asks the phone where the host has it no more, and fetches it from its new place', async () => {

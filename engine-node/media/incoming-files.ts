@@ -126,16 +126,17 @@ export function createIncomingFiles(deps: {
   async function begin() {
     const room = MAX_AT_ONCE - running.size
     if (room <= 0) return
-    const due = await dueMedia(db, clock.now(), MAX_AT_ONCE + room)
+    // One moment for all of it: what becomes due while a query runs is the next.
+    const now = clock.now()
+    const due = await dueMedia(db, now, MAX_AT_ONCE + room)
     for (const row of due.filter(({ messageId }) => !running.has(messageId)).slice(0, room)) start(row)
     if (due.length > room || isClosed) return
     const since = oldSince()
     // One at a time, and only when nothing that somebody waits for is under way.
-    const old =
-      since !== null && running.size === 0 ? await dueRemote(db, { since, until: clock.now() }) : null
+    const old = since !== null && running.size === 0 ? await dueRemote(db, { since, until: now }) : null
     if (old) return start(old)
-    const next = await nextMediaDue(db, since)
-    if (next !== null && next > clock.now()) undoTimer = clock.after(next - clock.now(), () => void look())
+    const next = await nextMediaDue(db, { now, remoteSince: since })
+    if (next !== null) undoTimer = clock.after(Math.max(0, next - clock.now()), () => void look())
   }
 
   function start(row: Due) {

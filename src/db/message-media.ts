@@ -1,5 +1,5 @@
 // Files of messages in the database: what is here, what is still to be fetched, and what may go.
-import { and, asc, desc, eq, getTableColumns, gte, lte, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getTableColumns, gt, gte, lte, or, type SQL, sql } from 'drizzle-orm'
 import type { Db, Statement } from './db.ts'
 import { inChat, type NewMessageRow } from './messages.ts'
 import { messageMedia, messages } from './schema.ts'
@@ -137,12 +137,20 @@ export async function dueRemote(db: Db, of: { since: number; until: number }): P
   return (await withProto(db, where, desc(messageMedia.createdAt), 1))[0] ?? null
 }
 
-/** When the next file is due, those of old messages since then included; null when none waits. */
-export async function nextMediaDue(db: Db, remoteSince: number | null): Promise<number | null> {
+/**
+ * When the next file becomes due after `now`, those of old messages since `remoteSince` included; null when none does. What is
+ * due already is not the next: while one is being fetched, the others must not wait for its end.
+ */
+export async function nextMediaDue(
+  db: Db,
+  { now, remoteSince }: { now: number; remoteSince: number | null },
+): Promise<number | null> {
   const [row] = await db
     .select({ at: sql<number | null>`min(${messageMedia.nextAt})` })
     .from(messageMedia)
-    .where(remoteSince === null ? waiting : or(waiting, remote(remoteSince)))
+    .where(
+      and(remoteSince === null ? waiting : or(waiting, remote(remoteSince)), gt(messageMedia.nextAt, now)),
+    )
   return row?.at ?? null
 }
 
