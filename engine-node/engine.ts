@@ -1,36 +1,28 @@
 // The engine put together: sessions, the pipeline, plugins with their chain and broker, the ways in and out. It reads like a
 // parts list; what a part does stands in its own file.
 import { randomBytes, randomUUID } from 'node:crypto'
-import { join } from 'node:path'
+import { hostname } from 'node:os'
 import type { EngineFiles, EngineHandlers } from '../src/contract/engine.ts'
 import type { Db } from '../src/db/db.ts'
-import { listPlugins } from '../src/db/plugins.ts'
 import { findSession, type SessionRow } from '../src/db/sessions.ts'
-import { createAudit } from './broker/audit.ts'
-import { createBroker } from './broker/broker.ts'
-import { createPluginSender } from './broker/plugin-sender.ts'
-import { createConversationVerbs } from './broker/verbs/conversations.ts'
-import { createEngineVerbs } from './broker/verbs/engine.ts'
-import { createMessageVerbs } from './broker/verbs/messages.ts'
-import { createNetVerbs } from './broker/verbs/net.ts'
-import { createStorageVerbs } from './broker/verbs/storage.ts'
 import type { Clock } from './clock.ts'
 import { createAccountMethods } from './directory/account-methods.ts'
 import { createChatRemoval } from './directory/chat-removal.ts'
 import { createDirectory } from './directory/directory.ts'
+import { createEnginePlugins } from './engine-plugins.ts'
 import type { Fault } from './fault.ts'
 import { createHistory } from './history/history.ts'
 import { type Chain, createChain } from './hooks/chain.ts'
 import { createHandoverGate } from './hooks/handover-gate.ts'
-import { createIngress } from './ingress/ingress.ts'
-import { createRouteRules } from './ingress/route-rules.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { createSendJob } from './jobs/send-job.ts'
 import type { Logger } from './log.ts'
 import { createEventFiles } from './media/event-files.ts'
 import { createMedia } from './media/media.ts'
-import { dialAddress, resolveHost } from './net/dial.ts'
+import { createSessionFetch } from './media/session-fetch.ts'
+import { type Dial, dialAddress, type Resolve, resolveHost } from './net/dial.ts'
 import { createGuardedFetch } from './net/guarded-fetch.ts'
+import { createKeptConnections, type KeptConnections } from './net/kept-connections.ts'
 import { createLinkPreview } from './net/link-preview.ts'
 import { createUrlCheck } from './net/url-check.ts'
 import type { CommitWatch } from './outbox/commit-watch.ts'
@@ -41,19 +33,14 @@ import { createMessageMethods } from './pipeline/message-methods.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
 import { createRowIds } from './pipeline/row-ids.ts'
 import { createTyping } from './pipeline/typing.ts'
-import { createCatalogue } from './plugins/catalogue.ts'
-import { createConfigSeal } from './plugins/configuration.ts'
-import { createDownload } from './plugins/download.ts'
-import { createGrantCheck } from './plugins/grant-check.ts'
-import { createMarketplace } from './plugins/marketplace.ts'
-import { createOpenGuest } from './plugins/open-guest.ts'
-import { createPackageFolders } from './plugins/package-folders.ts'
-import { createPlugins, type Plugins } from './plugins/plugins.ts'
-import { createTrail } from './plugins/trail.ts'
-import { createSearch } from './search/search.ts'
+import type { Plugins } from './plugins/plugins.ts'
+import { createFence } from './sessions/fence.ts'
+import { hereOnly } from './sessions/here-only.ts'
+import { createLeases } from './sessions/leases.ts'
 import { createSessionNews } from './sessions/session-news.ts'
 import { createSessions } from './sessions/sessions.ts'
-import { type Settings, settingsTable } from './settings.ts'
+import type { Settings } from './settings.ts'
+import { engineHome } from './store/engine-home.ts'
 import type { Sealer } from './store/sealer.ts'
 import type { WriteQueue } from './store/write-queue.ts'
 import type { Tiers } from './tiers/tiers.ts'
@@ -90,16 +77,17 @@ export interface RunningEngine extends AsyncDisposable {
 }
 
 export function createEngine(deps: EngineDeps): RunningEngine {
-  const { db, queue, sealer, clock, log, settings, tiers } = deps
-  const writer = queue
+  const { db, sealer, clock, log, settings } = deps
+  const writer = deps.queue
+  const fence = createFence(writer)
+  // For all that is written as the owner of a session.
+  const { queue } = fence
   const now = clock.now
   const nextRowId = createRowIds({ now })
-  const fetch = createGuardedFetch({
-    resolve: resolveHost,
-    dial: dialAddress,
-    allowedHosts: settings.SSRF_ALLOWED_HOSTS,
-    clock,
-  })
+  const through = (way: { resolve: Resolve | null; dial: Dial; kept?: KeptConnections }) =>
+    createGuardedFetch({ ...way, allowedHosts: settings.SSRF_ALLOWED_HOSTS, clock })
+  const kept = createKeptConnections({ clock })
+  const fetch = through({ resolve: resolveHost, dial: dialAddress, kept })
 
   // Plugins stand at both ends of the chain and of the broker, so those ask for them by name, when it matters.
   const pluginNamed = (): Plugins => plugins
@@ -113,6 +101,8 @@ export function createEngine(deps: EngineDeps): RunningEngine {
     record: (pluginId, failure) => pluginNamed().recordHookFailure(pluginId, failure),
   })
 
+  /** The folder is locked, and the database lies in it. */
+  const isAlone = settings.DATABASE_URL === null
   const outbox = createOutbox({
     db,
     writer,
@@ -122,12 +112,14 @@ export function createEngine(deps: EngineDeps): RunningEngine {
     checkUrl: createUrlCheck({ resolve: resolveHost, allowedHosts: settings.SSRF_ALLOWED_HOSTS }),
     hooks: chain,
     onEvents: deps.commits.onEvents,
-    newId: randomUUID,
+    // Ids in the order of time: random ones would have each row written to another page of its indexes.
+    newId: nextRowId,
     random: Math.random,
     onError: err => log.error({ err }, 'a webhook delivery failed on our side'),
     maxPayloadBytes: settings.WEBHOOK_MAX_PAYLOAD_BYTES,
     maxInlineMediaBytes: settings.WEBHOOK_MEDIA_INLINE_MAX_BYTES,
     withFile: of => withFile(of),
+    isElsewhere: isAlone ? undefined : async sessionId => (await leases.holderOf(sessionId)) !== null,
   })
   const retention = createRetention({
     db,
@@ -146,7 +138,7 @@ export function createEngine(deps: EngineDeps): RunningEngine {
     sealer,
     clock,
     log,
-    fetch,
+    fetch: createSessionFetch({ fetch, through, routeOf: id => sessions.routeOf(id) }),
     allowedHosts: settings.SSRF_ALLOWED_HOSTS,
     dataDir: deps.dataDir,
     limits: {
@@ -155,10 +147,12 @@ export function createEngine(deps: EngineDeps): RunningEngine {
       totalBytes: settings.MEDIA_STORE_MAX_MB * 1024 * 1024,
       maxAgeMs: settings.MEDIA_STORE_MAX_DAYS * DAY_MS,
       inlineBytes: MAX_HOOK_MEDIA_BYTES,
+      backgroundMs: settings.HISTORY_MEDIA_DAYS * DAY_MS,
     },
     link: id => sessions.link(id),
     random: Math.random,
     randomBytes,
+    fault: deps.fault,
   })
   const jobs = createJobs({
     db,
@@ -169,6 +163,7 @@ export function createEngine(deps: EngineDeps): RunningEngine {
     newId: nextRowId,
     isReady: async id => sessions.isLive(id) && (await findSession(db, id))?.status === 'ready',
     send: (sessionId, send, options) => sendJob(sessionId, send, options),
+    record: outbox.record,
     // A rule is no plugin, so it holds no chat.
     mayAnswer: (sessionId, chatId) => gate.mayHear('', sessionId, chatId),
     maxOpenBatches: settings.BULK_MAX_CONCURRENT_BATCHES,
@@ -190,6 +185,7 @@ export function createEngine(deps: EngineDeps): RunningEngine {
     record: outbox.record,
     chain: heard,
     link: id => sessions.link(id),
+    isLive: id => sessions.isLive(id),
     files: media,
     preview: createLinkPreview({ fetch }),
     type: createTyping({
@@ -205,9 +201,12 @@ export function createEngine(deps: EngineDeps): RunningEngine {
   const { sender } = pipeline
   const sendJob = createSendJob(sender)
   const news = createSessionNews({ record: outbox.record, chain: heard, queue, clock, log, onQr: deps.onQr })
+  const removal = createChatRemoval({ db, queue, chain, log })
   const directory = createDirectory({
     db,
     queue,
+    removal,
+    paired: gate.paired,
     now,
     newId: randomUUID,
     record: outbox.record,
@@ -219,7 +218,24 @@ export function createEngine(deps: EngineDeps): RunningEngine {
     clock,
     log,
     limits: { rows: settings.HISTORY_MAX_MESSAGES, bytes: settings.HISTORY_MAX_MB * 1024 * 1024 },
+    files: media.incoming,
     nextRowId,
+  })
+  const leases = createLeases({
+    db,
+    queue: writer,
+    fence,
+    clock,
+    log,
+    random: Math.random,
+    elapsed: () => performance.now(),
+    engine: {
+      id: randomUUID(),
+      name: settings.ENGINE_NAME ?? hostname(),
+      home: engineHome(deps.dataDir, randomUUID),
+    },
+    leaseMs: settings.SESSION_LEASE_MS,
+    isAlone,
   })
   const sessions = createSessions({
     db,
@@ -236,96 +252,22 @@ export function createEngine(deps: EngineDeps): RunningEngine {
     random: Math.random,
     randomUuid: randomUUID,
     maxSessions: settings.MAX_SESSIONS,
+    leases,
+    async takenOver(sessionId) {
+      await Promise.all([outbox.reload(), jobs.load(), gate.load()])
+      await pipeline.restore(id => id === sessionId)
+    },
     fault: deps.fault,
   })
-  const pluginSender = createPluginSender(sender)
-  const calls = createAudit()
-  const broker = createBroker({
-    verbs: {
-      ...createMessageVerbs({ sender: pluginSender }),
-      ...createStorageVerbs({ db, writer }),
-      ...createConversationVerbs({
-        db,
-        writer,
-        sender: pluginSender,
-        sessionExists: async id => (await findSession(db, id)) !== null,
-        handedOver: gate.set,
-        now,
-      }),
-      ...createEngineVerbs({ db, now, link: sessions.link }),
-      ...createNetVerbs({ fetch, policyOf: pluginId => pluginNamed().netPolicy(pluginId) }),
-    },
-    plugin: id => pluginNamed().brokerPlugin(id),
-    isLive: sessions.isLive,
-    clock,
-    audit: calls,
-  })
-  const search = createSearch({
-    db,
-    provider: settings.SEARCH_PROVIDER,
-    mayProvide: id => pluginNamed().brokerPlugin(id)?.permissions.includes('search:provide') === true,
-    now,
-    log,
-  })
-  const marketplace = createMarketplace({
-    fetch,
-    url: settings.PLUGIN_CATALOG_URL,
-    installed: async () => new Map((await listPlugins(db)).map(({ id, version }) => [id, version])),
-  })
-  const seal = createConfigSeal({ sealer })
-  const catalogue = createCatalogue({
-    db,
-    writer,
-    folders: createPackageFolders({ pluginsDir: join(deps.dataDir, 'plugins') }),
-    seal,
-    now,
-    tierOf: tiers.statusOf,
-  })
-  const plugins: Plugins = createPlugins({
-    catalogue,
-    seal,
-    download: createDownload({
-      fetch,
-      requirePin: settings.PLUGIN_INSTALL_REQUIRE_PIN ?? settings.NODE_ENV === 'production',
-    }),
-    openGuest: createOpenGuest({
-      tierFor: tiers.hostOf,
-      broker,
-      clock,
-      log,
-      offerSearch: search.offer,
-    }),
+  const { plugins, ingress, search, marketplace } = createEnginePlugins({
+    ...deps,
     chain,
-    clock,
-    log,
-    acceptRoutes: createRouteRules({ allowUnsigned: settings.ALLOW_UNSIGNED_INGRESS, log }),
-    tierOf: tiers.statusOf,
-    project: (pluginId, stored) => ingress.project(pluginId, stored),
-    onRunning: pluginId => ingress.wake(pluginId),
-    calls,
-    trail: createTrail({ db, writer, now, log }),
-    grants: createGrantCheck({
-      roots: settings.PLUGIN_FS_ROOTS,
-      dataDir: deps.dataDir,
-      env: deps.env,
-      reservedEnv: Object.keys(settingsTable),
-    }),
-  })
-  const ingress = createIngress({
-    db,
-    writer,
-    sealer,
-    clock,
-    log,
-    settings,
-    hooks: chain,
-    storedConfig: plugins.storedConfig,
-    callWebhook: plugins.callWebhook,
-    isSessionAlive: sessions.isLive,
-    configChanged: pluginId =>
-      void plugins
-        .refreshConfig(pluginId)
-        .catch(err => log.error({ err, plugin: pluginId }, 'a plugin kept its old configuration')),
+    gate,
+    fetch,
+    sender,
+    sessions,
+    openMedia: media.open,
+    pluginNamed,
   })
 
   return {
@@ -337,17 +279,23 @@ export function createEngine(deps: EngineDeps): RunningEngine {
         return { uploadId: hash, bytes }
       },
     },
-    handlers: {
-      ...sessions.methods,
-      ...createAccountMethods({ link: sessions.link, removal: createChatRemoval({ db, queue, chain, log }) }),
-      ...plugins.handlers,
-      ...outbox.handlers,
-      ...ingress.handlers,
-      ...search.handlers,
-      'catalog.list': marketplace,
-      ...jobs.handlers,
-      ...createMessageMethods(pipeline),
-    },
+    handlers: hereOnly(
+      {
+        ...sessions.methods,
+        ...createAccountMethods({
+          link: sessions.link,
+          removal,
+        }),
+        ...plugins.handlers,
+        ...outbox.handlers,
+        ...ingress.handlers,
+        ...search.handlers,
+        'catalog.list': marketplace,
+        ...jobs.handlers,
+        ...createMessageMethods(pipeline),
+      },
+      leases,
+    ),
     async restore() {
       await gate.load()
       await outbox.start()
@@ -357,7 +305,8 @@ export function createEngine(deps: EngineDeps): RunningEngine {
       await ingress.start()
       media.start()
       await jobs.load()
-      await pipeline.restore()
+      await leases.load()
+      await pipeline.restore(id => !leases.isElsewhere(id))
       await sessions.restore()
       jobs.start()
     },
@@ -365,12 +314,14 @@ export function createEngine(deps: EngineDeps): RunningEngine {
       // Nothing new comes in, then what is under way ends, then those who may still have been needed for it.
       await jobs[Symbol.asyncDispose]()
       await sessions[Symbol.asyncDispose]()
+      await leases[Symbol.asyncDispose]()
       await history[Symbol.asyncDispose]()
       await media[Symbol.asyncDispose]()
       await pipeline[Symbol.asyncDispose]()
       await ingress[Symbol.asyncDispose]()
       await plugins[Symbol.asyncDispose]()
       await outbox[Symbol.asyncDispose]()
+      kept[Symbol.dispose]()
       await retention[Symbol.asyncDispose]()
     },
   }

@@ -14,6 +14,11 @@ export const faultPoints = [
   'jobs.after-claim',
   'jobs.after-send',
   'credentials.save',
+  'media.half-written',
+  'media.stored',
+  'media.after-commit',
+  'media.sealed',
+  'media.uploaded',
 ] as const
 export type FaultPoint = (typeof faultPoints)[number]
 

@@ -15,7 +15,8 @@ import { createClock } from './clock.ts'
 import { createEngine } from './engine.ts'
 import { createFault } from './fault.ts'
 import { createKeyHash } from './key-hash.ts'
-import { createLog } from './log.ts'
+import { type LineOutput, openOutput } from './line-output.ts'
+import { createLog, type Logger } from './log.ts'
 import { createCommitWatch } from './outbox/commit-watch.ts'
 import { createLocalEngine, peerAddress, serveApi, serveEngine } from './server.ts'
 import { silenceSignalConsole } from './sessions/signal-console.ts'
@@ -36,6 +37,8 @@ export interface Gateway extends AsyncDisposable {
   engineUrl: string | null
   /** The admin key that this start has made, in clear; null where one was there. */
   firstKey: string | null
+  /** For an end that cannot wait: commits nothing more, and resolves when the commit under way is over. */
+  halt(): Promise<void>
 }
 
 /**
@@ -46,17 +49,18 @@ export async function startGateway(
   settings: Settings,
   {
     print,
+    log = createLog(settings.LOG_LEVEL),
     env = {},
     faultFile,
   }: {
     print(text: string): void
+    log?: Logger
     env?: Readonly<Record<string, string | undefined>>
     faultFile?: string | undefined
   },
 ): Promise<Gateway> {
   await using starting = new AsyncDisposableStack()
   const clock = createClock()
-  const log = createLog(settings.LOG_LEVEL)
   starting.defer(silenceSignalConsole())
   const dataDir = resolve(settings.DATA_DIR)
   const folder = starting.use(holdDataFolder(dataDir))
@@ -105,7 +109,8 @@ export async function startGateway(
       dataDir: folder.path,
       tiers,
       env,
-      onQr: (row, text) => void qrText(row.name, text).then(print),
+      onQr: (row, text) =>
+        void qrText(row.name, text).then(print, err => log.error({ err }, 'the QR code could not be drawn')),
       fault: faultFile === undefined ? undefined : createFault(faultFile),
     }),
   )
@@ -158,7 +163,8 @@ export async function startGateway(
       keyFile: settings.API_MASTER_KEY === null ? keyFile : null,
       keyIsNew: firstKey !== null,
       sessions: (await allSessions(db)).length,
-      plugins: (await listPlugins(db)).length,
+      plugins: (await listPlugins(db)).filter(({ builtIn, status }) => !builtIn || status === 'enabled')
+        .length,
       lacking: tiers.lacking,
     }),
   )
@@ -168,6 +174,7 @@ export async function startGateway(
     url,
     engineUrl: enginePort && urlOf(ENGINE_HOST, enginePort.port),
     firstKey,
+    halt: database.halt,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
@@ -194,12 +201,21 @@ const apiSettings = (settings: Settings) => ({
   ],
   failedKeys: { limit: settings.RATE_LIMIT_FAILED_KEYS, ttlMs: 60_000 },
   bodyLimitBytes: settings.BODY_SIZE_LIMIT,
+  inflightBodyBytes: settings.INFLIGHT_BODY_BUDGET_BYTES ?? 4 * settings.BODY_SIZE_LIMIT,
+  ingressPerAddress: { limit: settings.INGRESS_IP_LIMIT, ttlMs: settings.INGRESS_INSTANCE_TTL },
+  inlineMediaBytes: settings.MESSAGE_LIST_INLINE_MEDIA_BUDGET_BYTES,
   corsOrigins: effectiveOrigins(settings.CORS_ORIGINS, settings.NODE_ENV === 'production'),
   baseUrl: settings.BASE_URL,
 })
 
+/** How long the last lines may take to be read before the process ends without them. */
+const LAST_LINES_MS = 1_000
+
+/** How long a commit may still take when the process ends at once; one waits a tenth of a second for a lock. */
+const LAST_COMMIT_MS = 500
+
 /** The gateway as a program: starts, waits for a signal, ends in order. Gives the exit code. */
-async function run(): Promise<number> {
+async function run({ out, err }: { out: LineOutput; err: LineOutput }): Promise<number> {
   const settings = readSettings(process.env)
   const ended = Promise.withResolvers<number>()
   process.once('SIGTERM', () => ended.resolve(0))
@@ -207,29 +223,43 @@ async function run(): Promise<number> {
   // What nobody expected leaves by one door: said, closed in order, ended. Going on would be in an unknown state.
   for (const event of ['uncaughtException', 'unhandledRejection'] as const)
     process.on(event, error => {
-      createLog('fatal').fatal({ err: error }, 'an error that nobody expected ends the gateway')
+      createLog('fatal', err).fatal({ err: error }, 'an error that nobody expected ends the gateway')
       ended.resolve(1)
     })
   const gateway = await startGateway(settings, {
-    print: text => process.stdout.write(text),
+    print: text => out.write(text),
+    log: createLog(settings.LOG_LEVEL, err),
     env: process.env,
     // For test/faults alone: no setting, so that none turns it on by mistake.
     faultFile: process.env.WHARF_FAULT_FILE,
   })
   const code = await ended.promise
   // A second signal, or a grace time that is over, ends it as it is: everything that was promised is in the database.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(code || 1))
-  setTimeout(() => process.exit(code || 1), settings.SHUTDOWN_GRACE_MS).unref()
+  async function endNow() {
+    // The driver of the database aborts the process when it is ended within a call of it.
+    await Promise.race([gateway.halt(), new Promise(resolve => setTimeout(resolve, LAST_COMMIT_MS))])
+    process.exit(code || 1)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void endNow())
+  setTimeout(() => void endNow(), settings.SHUTDOWN_GRACE_MS).unref()
   await gateway[Symbol.asyncDispose]()
   return code
 }
 
+const because = ({ cause }: GatewayError) => (cause instanceof Error ? ` (${cause.message})` : '')
+
 if (import.meta.main) {
+  // Whatever mode the data folder has: the database, its log and the locks in it are for the owner alone.
+  process.umask(0o077)
+  const outputs = { out: openOutput(1), err: openOutput(2) }
+  let code = 1
   try {
-    process.exit(await run())
+    code = await run(outputs)
   } catch (error) {
-    if (!(error instanceof GatewayError)) throw error
-    console.error(error.message)
-    process.exit(1)
+    // Thrown on, it would meet the handler of what nobody expected, and the process would end as if all had gone well.
+    if (error instanceof GatewayError) outputs.err.write(`${error.message}${because(error)}\n`)
+    else createLog('fatal', outputs.err).fatal({ err: error }, 'the gateway could not be started')
   }
+  await Promise.all([outputs.out.drained(LAST_LINES_MS), outputs.err.drained(LAST_LINES_MS)])
+  process.exit(code)
 }

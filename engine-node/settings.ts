@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url'
 import * as v from 'valibot'
 import { GatewayError } from '../src/contract/errors.ts'
+import { GrantPolicyText } from '../src/contract/grant-policy.ts'
 import { Tier, tiers } from '../src/contract/plugin-view.ts'
 import { isKey } from './store/encryption-key.ts'
 
@@ -122,6 +123,11 @@ export const settingsTable = {
     fallback: '26214400',
     about: 'largest request body, in bytes',
   },
+  INFLIGHT_BODY_BUDGET_BYTES: {
+    schema: number(1_024, 17_179_869_184),
+    fallback: null,
+    about: 'bodies of all requests under way, in bytes; by default four of the largest',
+  },
   TRUST_PROXY: {
     schema: list,
     fallback: '',
@@ -202,10 +208,22 @@ export const settingsTable = {
     fallback: '',
     about: 'folders below which plugins may be given paths that they ask for, with commas between',
   },
+  PLUGIN_GRANT_POLICY: {
+    schema: GrantPolicyText,
+    fallback: '{}',
+    about:
+      'what plugins are given without asking when they ask, as JSON: {"<id>":{"limits":{"memoryMb":128},"env":["NAME"]}}',
+  },
   PLUGIN_UID: {
     schema: number(1, 4_294_960_000),
     fallback: null,
     about: 'first of 1000 user ids for plugins where the gateway is root and bubblewrap is missing',
+  },
+  PLUGIN_CGROUP: {
+    schema: v.pipe(v.string(), v.regex(/^(auto|off|\/.*)$/, 'must be auto, off or an absolute path')),
+    fallback: 'auto',
+    about:
+      'control group in which plugins get theirs: the folder of one, auto for that of the gateway, or off',
   },
   ALLOW_UNSIGNED_INGRESS: {
     schema: flag,
@@ -242,7 +260,12 @@ export const settingsTable = {
   INGRESS_RETENTION_DAYS: {
     schema: number(1, 3_650),
     fallback: '90',
-    about: 'days that a failed webhook can be taken up again',
+    about: 'days that a webhook may wait for its plugin, and that a failed one can be taken up again',
+  },
+  INGRESS_MAX_WAITING: {
+    schema: number(1, 1_000_000),
+    fallback: '10000',
+    about: 'webhooks of one instance that may wait, and failed ones of it that are kept',
   },
   EVENT_LOG_MAX_DAYS: { schema: number(1, 3_650), fallback: '7', about: 'age at which events leave the log' },
   EVENT_LOG_MAX_MB: {
@@ -268,7 +291,7 @@ export const settingsTable = {
   BULK_MAX_CONCURRENT_BATCHES: {
     schema: number(1, 10_000),
     fallback: '50',
-    about: 'bulk sends that may be under way at once',
+    about: 'bulk sends of a session that may be under way at once',
   },
   AUTOMATION_MAX_PER_SESSION: {
     schema: number(1, 1_000),
@@ -284,6 +307,30 @@ export const settingsTable = {
     schema: number(0, 100_000),
     fallback: '64',
     about: 'what those may weigh, in MiB',
+  },
+  HISTORY_MEDIA_DAYS: {
+    schema: number(0, 36_500),
+    fallback: '0',
+    about:
+      'age in days up to which files of history are fetched in the background; older ones when somebody asks',
+  },
+  MESSAGE_LIST_INLINE_MEDIA_BUDGET_BYTES: {
+    schema: number(0, 268_435_456),
+    fallback: '8388608',
+    about: 'what a list of messages may hold of files, in bytes; 0 for none',
+  },
+  ENGINE_NAME: {
+    schema: v.pipe(
+      v.string(),
+      v.regex(/^[A-Za-z0-9._-]{1,63}$/, 'must be up to 63 letters, digits, dots, dashes and underscores'),
+    ),
+    fallback: null,
+    about: 'what others on the same database call this engine; the name of the machine by default',
+  },
+  SESSION_LEASE_MS: {
+    schema: number(1_000, 600_000),
+    fallback: '30000',
+    about: 'after so long without a sign of life another engine on the same database takes sessions over, ms',
   },
   MAX_SESSIONS: { schema: number(1, 10_000), fallback: '250', about: 'sessions that may run at once' },
   SIMULATE_TYPING: { schema: flag, fallback: 'true', about: 'whether readers see typing before a message' },

@@ -6,6 +6,7 @@ import { engineThroughput } from './bench/engine.ts'
 import { type Bench, type Goal, type Judged, judge } from './bench/figure.ts'
 import { hookRoundTrip } from './bench/hook-round-trip.ts'
 import { outboxDelivery, outboxDrain } from './bench/outbox.ts'
+import { outboxBacklog } from './bench/outbox-backlog.ts'
 import { pluginChain } from './bench/plugin-chain.ts'
 import { pluginStart } from './bench/plugin-start.ts'
 import { idleSessions } from './bench/sessions.ts'
@@ -21,6 +22,7 @@ const benches: readonly Bench[] = [
   idleSessions,
   outboxDelivery,
   outboxDrain,
+  outboxBacklog,
 ]
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } })

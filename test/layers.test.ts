@@ -55,6 +55,12 @@ const layers: readonly Layer[] = [
     project: /^(engine-node\/(guest|rpc|tiers\/shims)\/|src\/contract\/)/,
     packages: /^$/,
   },
+  // Modules of Node for isolates, made of packages. They run there and nowhere else.
+  {
+    files: /^engine-node\/tiers\/isolate-libraries\//,
+    project: /^engine-node\/tiers\/isolate-libraries\//,
+    packages: /^(node:stream|pako)$/,
+  },
   {
     files: /^engine-node\/sessions\//,
     project: /^(src|engine-node)\//,

@@ -36,7 +36,7 @@ export function createPeer(deps: PeerDeps): Peer {
   const { channel, remote, events, clock } = deps
   const inbound = createInboundCalls({ channel, methods: deps.methods, violation, onFault: deps.onFault })
   const outbound = createOutboundCalls({ channel, clock, violation })
-  const isFlood = createFloodGate(clock.now)
+  const isFlood = createFloodGate(clock.elapsed)
   let violations = 0
 
   function violation(what: string): void {
