@@ -1,5 +1,8 @@
 // The gateway is killed at each named point of its code, one by one, and started again: nothing may be lost, stored twice or
 // sent under a second id. The real process, on the real Baileys, against the emulated WhatsApp.
+import { randomBytes } from 'node:crypto'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { until } from '../support/gateway.ts'
 import { createFaultyGateway, type FaultyGateway, linkSession } from './faulty-gateway.ts'
@@ -63,6 +66,61 @@ describe('killed while a message goes out', () => {
     await faulty.settled()
     expect(settledFaults(faulty)).toEqual([])
   })
+})
+
+/** Of a few chunks, and no picture that anybody could look at. */
+const picture = () => randomBytes(300_000)
+
+const leftInTransit = () => readdirSync(join(faulty.dataDir, 'media', 'tmp'))
+
+/** The file of a message as the API serves it, once it does; never half of it. */
+async function served(chatId: string, messageId: string): Promise<Buffer> {
+  const path = `/api/sessions/${faulty.sessionId}/messages/${chatId}/${messageId}/media`
+  const response = await until(
+    () => fetch(faulty.url + path, { headers: { 'X-API-Key': faulty.key } }),
+    ({ status }) => status === 200,
+    60_000,
+  )
+  return Buffer.from(await response.arrayBuffer())
+}
+
+describe('killed while a file comes in', () => {
+  it.each(['media.half-written', 'media.stored', 'media.after-commit'] as const)('at %s', async point => {
+    const [contact] = faulty.contacts
+    if (!contact) throw new Error('nobody to write to')
+    const image = picture()
+    const died = faulty.dieAt(point)
+    const id = await faulty.writes(contact, `a picture at ${point}`, { image })
+    await died
+    await recovers()
+    expect((await served(`${contact.pn}@c.us`, id)).equals(image)).toBe(true)
+    expect(leftInTransit()).toEqual([])
+    expect(settledFaults(faulty)).toEqual([])
+  })
+})
+
+describe('killed while a file goes out', () => {
+  it.each(['media.half-written', 'media.sealed', 'media.uploaded', 'outbound.after-commit'] as const)(
+    'at %s',
+    async point => {
+      const [contact] = faulty.contacts
+      if (!contact) throw new Error('nobody to write to')
+      const image = picture()
+      const text = `my picture at ${point}`
+      const died = faulty.dieAt(point)
+      await faulty.send(contact, text, { image })
+      await died
+      expect(lastingFaults(faulty)).toEqual([])
+      await faulty.start()
+      const { messageId } = await faulty.insist(contact, text, { image })
+      await faulty.settled()
+      const { message } = await contact.next(({ id }) => id === messageId)
+      expect(faulty.whatsapp.media.open(message).equals(image)).toBe(true)
+      expect((await served(`${contact.pn}@c.us`, messageId)).equals(image)).toBe(true)
+      expect(leftInTransit()).toEqual([])
+      expect(settledFaults(faulty)).toEqual([])
+    },
+  )
 })
 
 describe('killed while credentials are saved', () => {
