@@ -1,7 +1,9 @@
 // What the API refuses before it understands it: sizes, types, broken and ambiguous bodies, bad ids and queries.
 
 import { randomUUID } from 'node:crypto'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { request } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { describe, expect, it } from 'vitest'
 import { ask } from '../support/api-client.ts'
 import { type ApiUnderTest, BODY_LIMIT } from '../support/api-runtimes.ts'
@@ -71,26 +73,32 @@ export function parsingSuite(rig: () => ApiUnderTest): void {
     })
 
     it('stops reading a body that does not say how long it is', async () => {
-      const chunk = new Uint8Array(64 * 1024).fill(0x20)
-      // Each chunk waits for a turn, and there is an end far off: once its connection is gone, Node's fetch goes on reading what it
-      // was to send, and a stream that answers at once and for ever would be all that this process ever does again.
-      let left = 1_000
-      const endless = new ReadableStream({
-        async pull(controller) {
-          await nextTurn()
-          left -= 1
-          if (left > 0) controller.enqueue(chunk)
-          else controller.close()
-        },
+      const chunk = Buffer.alloc(64 * 1024, ' ')
+      // Not by fetch: it goes on reading what it was to send once its connection is gone.
+      const status = await new Promise<number | undefined>(done => {
+        const sending = request(
+          `${rig().baseUrl}/api/sessions`,
+          {
+            method: 'POST',
+            agent: false,
+            headers: { 'x-api-key': rig().adminKey, 'content-type': 'application/json' },
+          },
+          answer => {
+            done(answer.statusCode)
+            sending.destroy()
+          },
+        )
+        pipeline(
+          Readable.from(
+            (function* () {
+              for (;;) yield chunk
+            })(),
+          ),
+          sending,
+        ).catch(() => done(undefined))
       })
-      const response = await fetch(`${rig().baseUrl}/api/sessions`, {
-        method: 'POST',
-        headers: { 'x-api-key': rig().adminKey, 'content-type': 'application/json' },
-        body: endless,
-        duplex: 'half',
-      } as RequestInit).catch(() => undefined)
       // A server may close the connection under the client before the client has read the answer.
-      if (response !== undefined) expect(response.status).toBe(413)
+      if (status !== undefined) expect(status).toBe(413)
       expect((await ask(rig(), 'GET', '/health', { key: null })).status).toBe(200)
     })
   })

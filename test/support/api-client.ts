@@ -48,6 +48,8 @@ export async function ask(
   const response = await fetch(`${api.baseUrl}/api${path}`, {
     method,
     headers: {
+      // A kept connection may be closed by the server in the moment that it is used again; that would be fetch's fault, not an answer.
+      connection: 'close',
       ...(key !== null && { 'x-api-key': key }),
       ...(!(body instanceof FormData) && { 'content-type': 'application/json' }),
       ...headers,
