@@ -11,23 +11,16 @@ import { ensureFirstKey } from '../src/api/first-key.ts'
 import { GatewayError } from '../src/contract/errors.ts'
 import { listPlugins } from '../src/db/plugins.ts'
 import { allSessions } from '../src/db/sessions.ts'
-import { createClock } from './clock.ts'
-import { createEngine } from './engine.ts'
 import { createFault } from './fault.ts'
 import { createKeyHash } from './key-hash.ts'
 import { type LineOutput, openOutput } from './line-output.ts'
 import { createLog, type Logger } from './log.ts'
-import { createCommitWatch } from './outbox/commit-watch.ts'
+import { openEngine } from './open-engine.ts'
 import { createLocalEngine, peerAddress, serveApi, serveEngine } from './server.ts'
 import { silenceSignalConsole } from './sessions/signal-console.ts'
 import { readSettings, type Settings } from './settings.ts'
 import { holdDataFolder } from './store/data-folder.ts'
-import { openDatabase } from './store/database.ts'
-import { openSealer } from './store/encryption-key.ts'
-import { createWriteQueue } from './store/write-queue.ts'
 import { qrText, startText } from './terminal.ts'
-import { SYSTEM_PATH } from './tiers/probe-machine.ts'
-import { openTiers } from './tiers/tiers.ts'
 import { upgrade } from './web-socket.ts'
 
 export interface Gateway extends AsyncDisposable {
@@ -60,60 +53,18 @@ export async function startGateway(
   },
 ): Promise<Gateway> {
   await using starting = new AsyncDisposableStack()
-  const clock = createClock()
   starting.defer(silenceSignalConsole())
   const dataDir = resolve(settings.DATA_DIR)
   const folder = starting.use(holdDataFolder(dataDir))
-
-  const database = starting.use(
-    await openDatabase({
-      url: settings.DATABASE_URL ?? `file:${join(folder.path, 'wharf.db')}`,
-      authToken: settings.DATABASE_AUTH_TOKEN ?? undefined,
-      thread: true,
-    }),
-  )
-  const { db } = database
-  const commits = createCommitWatch()
-  const queue = starting.use(
-    createWriteQueue({
-      target: commits.watch(database.target),
-      delay: ms => new Promise<void>(done => clock.after(ms, done)),
-    }),
-  )
-  const sealer = await openSealer({
-    db,
-    writer: queue,
-    keyFile: join(folder.path, 'encryption.key'),
-    given: settings.ENCRYPTION_KEY,
+  const { engine, db, queue, clock, commits, tiers, halt } = await openEngine(starting, {
+    log,
+    settings,
+    dataDir: folder.path,
+    env,
+    onQr: (row, text) =>
+      void qrText(row.name, text).then(print, err => log.error({ err }, 'the QR code could not be drawn')),
+    fault: faultFile === undefined ? undefined : createFault(faultFile),
   })
-
-  const tiers = starting.use(
-    await openTiers({
-      settings,
-      runDir: join(folder.path, 'run'),
-      nodePath: process.execPath,
-      searchPath: SYSTEM_PATH,
-      clock,
-      log,
-    }),
-  )
-  const engine = starting.use(
-    createEngine({
-      db,
-      queue,
-      sealer,
-      clock,
-      log,
-      commits,
-      settings,
-      dataDir: folder.path,
-      tiers,
-      env,
-      onQr: (row, text) =>
-        void qrText(row.name, text).then(print, err => log.error({ err }, 'the QR code could not be drawn')),
-      fault: faultFile === undefined ? undefined : createFault(faultFile),
-    }),
-  )
 
   const hashKey = createKeyHash(settings.API_KEY_PEPPER)
   const keyFile = join(folder.path, '.api-key')
@@ -174,7 +125,7 @@ export async function startGateway(
     url,
     engineUrl: enginePort && urlOf(ENGINE_HOST, enginePort.port),
     firstKey,
-    halt: database.halt,
+    halt,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }

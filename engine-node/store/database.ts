@@ -105,19 +105,19 @@ function openFile(whole: Client, path: string, thread: boolean): OpenDatabase {
   const reads = createFileClient(path, whole)
   const target = thread ? commitInThread(path) : commitHere(path)
   return {
-    db: asDb(reads.client),
+    db: asDb(reads),
     target: {
       batch: statements => target.batch(statements),
       async reconnect() {
         await target.reconnect()
-        reads.reconnect()
+        await reads.reconnect()
       },
     },
     halt: async () => await target[Symbol.asyncDispose](),
     async [Symbol.asyncDispose]() {
       await target[Symbol.asyncDispose]()
-      await emptyWal(reads.client)
-      reads.client.close()
+      await emptyWal(reads)
+      reads.close()
     },
   }
 }

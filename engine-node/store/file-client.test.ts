@@ -14,7 +14,7 @@ beforeEach(async () => {
   whole = createClient({ url: `file:${path}` })
   await whole.executeMultiple('CREATE TABLE a (id, n); CREATE TABLE b (id, a)')
   await whole.executeMultiple("INSERT INTO a VALUES ('a1', 1), ('a2', 2); INSERT INTO b VALUES ('b1', 'a1')")
-  client = createFileClient(path, whole).client
+  client = createFileClient(path, whole)
 })
 afterEach(() => {
   client.close()

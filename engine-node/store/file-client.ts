@@ -4,13 +4,8 @@ import type { Client, InArgs, InStatement, ResultSet, Row, TransactionMode, Valu
 import type { SqlValue } from '../../src/db/db.ts'
 import { type Connection, openConnection } from './connection.ts'
 
-export interface FileClient {
-  client: Client
-  reconnect(): void
-}
-
-/** `whole` does what is not a single statement. Closing the client closes both. */
-export function createFileClient(path: string, whole: Client): FileClient {
+/** `whole` does what is not a single statement, and ends with it. */
+export function createFileClient(path: string, whole: Client): Client {
   let connection: Connection = openConnection(path)
   const rowsOf = createRowMaker()
 
@@ -30,29 +25,27 @@ export function createFileClient(path: string, whole: Client): FileClient {
   }
 
   return {
-    client: {
-      execute,
-      batch: (statements, mode) => whole.batch(statements, mode),
-      migrate: statements => whole.migrate(statements),
-      transaction: (mode: TransactionMode = 'write') => whole.transaction(mode),
-      executeMultiple: sql => whole.executeMultiple(sql),
-      sync: () => whole.sync(),
-      reconnect: () => whole.reconnect(),
-      close() {
-        connection[Symbol.dispose]()
-        whole.close()
-      },
-      get closed() {
-        return whole.closed
-      },
-      protocol: whole.protocol,
-    },
-    reconnect() {
+    execute,
+    batch: (statements, mode) => whole.batch(statements, mode),
+    migrate: statements => whole.migrate(statements),
+    transaction: (mode: TransactionMode = 'write') => whole.transaction(mode),
+    executeMultiple: sql => whole.executeMultiple(sql),
+    sync: () => whole.sync(),
+    async reconnect() {
       // Opened first: where that fails, the old one is better than none.
       const fresh = openConnection(path)
       connection[Symbol.dispose]()
       connection = fresh
+      await whole.reconnect()
     },
+    close() {
+      connection[Symbol.dispose]()
+      whole.close()
+    },
+    get closed() {
+      return whole.closed
+    },
+    protocol: whole.protocol,
   }
 }
 

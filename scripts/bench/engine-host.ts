@@ -1,20 +1,12 @@
 // The engine as the gateway wires it, without the API, as a child of benches.
-import { join } from 'node:path'
 import { WA_CERT_DETAILS } from 'baileys'
 import { and, eq, isNull } from 'drizzle-orm'
 import * as v from 'valibot'
-import { createClock } from '../../engine-node/clock.ts'
-import { createEngine } from '../../engine-node/engine.ts'
 import { createLog } from '../../engine-node/log.ts'
-import { createCommitWatch } from '../../engine-node/outbox/commit-watch.ts'
+import { openEngine } from '../../engine-node/open-engine.ts'
 import { buildZip } from '../../engine-node/plugins/archive.fixtures.ts'
 import { silenceSignalConsole } from '../../engine-node/sessions/signal-console.ts'
 import { readSettings } from '../../engine-node/settings.ts'
-import { openDatabase } from '../../engine-node/store/database.ts'
-import { openSealer } from '../../engine-node/store/encryption-key.ts'
-import { createWriteQueue } from '../../engine-node/store/write-queue.ts'
-import { SYSTEM_PATH } from '../../engine-node/tiers/probe-machine.ts'
-import { openTiers } from '../../engine-node/tiers/tiers.ts'
 import { PluginId, type SessionId } from '../../src/contract/ids.ts'
 import { OutgoingText } from '../../src/contract/message.ts'
 import { CreateWebhook } from '../../src/contract/webhook.ts'
@@ -36,7 +28,6 @@ async function createEngineHost({ url, rootKey, folder }: v.InferOutput<typeof O
   silenceSignalConsole()
   Buffer.from(rootKey, 'hex').copy(WA_CERT_DETAILS.PUBLIC_KEY)
   const stack = new AsyncDisposableStack()
-  const clock = createClock()
   const log = createLog('silent')
   const settings = readSettings({
     DATA_DIR: folder,
@@ -45,42 +36,7 @@ async function createEngineHost({ url, rootKey, folder }: v.InferOutput<typeof O
     SSRF_ALLOWED_HOSTS: '127.0.0.1',
     LOG_LEVEL: 'silent',
   })
-  const database = stack.use(await openDatabase({ url: `file:${join(folder, 'wharf.db')}`, thread: true }))
-  const { db } = database
-  const commits = createCommitWatch()
-  const queue = stack.use(
-    createWriteQueue({
-      target: commits.watch(database.target),
-      delay: ms => new Promise<void>(done => clock.after(ms, done)),
-    }),
-  )
-  const keyFile = join(folder, 'encryption.key')
-  const sealer = await openSealer({ db, writer: queue, keyFile, given: null })
-  const tiers = stack.use(
-    await openTiers({
-      settings,
-      runDir: join(folder, 'run'),
-      nodePath: process.execPath,
-      searchPath: SYSTEM_PATH,
-      clock,
-      log,
-    }),
-  )
-  const engine = stack.use(
-    createEngine({
-      db,
-      queue,
-      sealer,
-      clock,
-      log,
-      commits,
-      settings,
-      dataDir: folder,
-      tiers,
-      env: {},
-      onQr() {},
-    }),
-  )
+  const { engine, db } = await openEngine(stack, { log, settings, dataDir: folder, env: {}, onQr() {} })
   await engine.restore()
   const { handlers } = engine
 

@@ -1,65 +1,31 @@
 // Files through the whole gateway: in over WhatsApp and out over HTTP, and the other way.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { silenceSignalConsole } from '../../engine-node/sessions/signal-console.ts'
-import { type GatewayProcess, startGateway, until } from '../support/gateway.ts'
+import { until } from '../support/gateway.ts'
+import { type MediaGateway, startMediaGateway } from '../support/media-gateway.ts'
 import type { Contact } from '../whatsapp/contact.ts'
 import type { Phone } from '../whatsapp/phone.ts'
-import { createWhatsApp, type WhatsApp } from '../whatsapp/whatsapp.ts'
 
 const BOB = '15551110001@c.us'
 
-let folder: string
-let whatsapp: WhatsApp
-let gateway: GatewayProcess
+let rig: MediaGateway
+let gateway: MediaGateway['gateway']
+let whatsapp: MediaGateway['whatsapp']
 let phone: Phone
 let bob: Contact
 let id: string
-/** Of the simulated contacts, which run in this process. */
-let unsilence: () => void
 
 beforeAll(async () => {
-  unsilence = silenceSignalConsole()
-  folder = mkdtempSync(join(tmpdir(), 'wharf-media-api-'))
-  whatsapp = await createWhatsApp({ receiptDelayMs: 20 })
-  const ca = join(folder, 'ca.pem')
-  writeFileSync(ca, whatsapp.media.ca)
-  gateway = await startGateway({
-    dataDir: join(folder, 'data'),
-    whatsappUrl: whatsapp.url,
-    env: {
-      NODE_EXTRA_CA_CERTS: ca,
-      SSRF_ALLOWED_HOSTS: `${whatsapp.media.host},localhost`,
-      SIMULATE_TYPING: 'false',
-    },
-  })
+  rig = await startMediaGateway({ allowed: ['localhost'], env: { SIMULATE_TYPING: 'false' } })
+  ;({ gateway, whatsapp } = rig)
   phone = whatsapp.phone('15550000001', { name: 'Alice' })
   bob = whatsapp.contact('15551110001', { name: 'Bob' })
-  id = (await gateway.ask('POST', '/sessions', { name: 'main' })).body.id
-  await gateway.ask('POST', `/sessions/${id}/start`)
-  const { body } = await until(
-    () => gateway.ask('GET', `/sessions/${id}/qr`),
-    ({ status }) => status === 200,
-  )
-  await phone.scan(body.qr)
-  await until(
-    () => gateway.ask('GET', `/sessions/${id}`),
-    answer => answer.body.status === 'ready',
-  )
-  await phone.synced()
+  id = await rig.link(phone, { name: 'main' })
 }, 60_000)
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]()
-  await whatsapp[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true, force: true })
-  unsilence()
-})
+afterAll(() => rig[Symbol.asyncDispose]())
 
 const media = (messageId: string) =>
   fetch(`${gateway.url}/api/sessions/${id}/messages/${BOB}/${messageId}/media`, {

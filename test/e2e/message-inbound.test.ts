@@ -4,7 +4,7 @@ import type { SessionId } from '../../src/contract/ids.ts'
 import { messages, meta } from '../../src/db/schema.ts'
 import type { Contact } from '../whatsapp/contact.ts'
 import type { Phone } from '../whatsapp/phone.ts'
-import { createRig, type Gateway, type Rig } from './session-rig.ts'
+import { createLinkedRig, type Gateway, type Rig } from './session-rig.ts'
 
 let rig: Rig
 let gateway: Gateway
@@ -13,11 +13,7 @@ let bob: Contact
 let sessionId: SessionId
 
 beforeEach(async () => {
-  rig = await createRig()
-  gateway = await rig.gateway()
-  phone = rig.whatsapp.phone('15550000001', { name: 'Alice' })
-  bob = rig.whatsapp.contact('15551110001', { name: 'Bob' })
-  sessionId = await gateway.linked(phone)
+  ;({ rig, gateway, phone, bob, sessionId } = await createLinkedRig())
   await bob.write('warm', { to: phone })
   await gateway.hooked.take(() => true)
 })

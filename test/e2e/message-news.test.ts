@@ -6,7 +6,7 @@ import type { SessionId } from '../../src/contract/ids.ts'
 import type { SendText } from '../../src/contract/message.ts'
 import type { Contact } from '../whatsapp/contact.ts'
 import type { Phone } from '../whatsapp/phone.ts'
-import { createRig, type Gateway, type Rig } from './session-rig.ts'
+import { createLinkedRig, type Gateway, type Rig } from './session-rig.ts'
 
 const ME = '15550000001@c.us'
 const BOB = '15551110001@c.us'
@@ -19,11 +19,7 @@ let bob: Contact
 let sessionId: SessionId
 
 beforeEach(async () => {
-  rig = await createRig({ receiptDelayMs: 20 })
-  gateway = await rig.gateway()
-  phone = rig.whatsapp.phone('15550000001', { name: 'Alice' })
-  bob = rig.whatsapp.contact('15551110001', { name: 'Bob' })
-  sessionId = await gateway.linked(phone)
+  ;({ rig, gateway, phone, bob, sessionId } = await createLinkedRig({ receiptDelayMs: 20 }))
 })
 afterEach(async () => {
   await gateway.down()

@@ -10,7 +10,7 @@ import type { SendText } from '../../src/contract/message.ts'
 import { idempotencyKeys } from '../../src/db/schema.ts'
 import type { Contact } from '../whatsapp/contact.ts'
 import type { Phone } from '../whatsapp/phone.ts'
-import { createRig, type Gateway, type Rig } from './session-rig.ts'
+import { createLinkedRig, type Gateway, type Rig } from './session-rig.ts'
 
 const BOB = '15551110001@c.us'
 const toBob = (text: string) => ({ chatId: BOB, text }) as SendText
@@ -22,12 +22,8 @@ let bob: Contact
 let sessionId: SessionId
 
 beforeEach(async () => {
-  rig = await createRig({ receiptDelayMs: 20 })
-  gateway = await rig.gateway()
-  phone = rig.whatsapp.phone('15550000001', { name: 'Alice' })
-  bob = rig.whatsapp.contact('15551110001', { name: 'Bob' })
+  ;({ rig, gateway, phone, bob, sessionId } = await createLinkedRig({ receiptDelayMs: 20 }))
   bob.receipts = 'none'
-  sessionId = await gateway.linked(phone)
   await send('warm')
   await bob.next()
   await gateway.queue.settled()

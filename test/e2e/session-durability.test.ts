@@ -5,7 +5,7 @@ import type { SendText } from '../../src/contract/message.ts'
 import { authKeys, decryptJournal, messages } from '../../src/db/schema.ts'
 import type { Contact } from '../whatsapp/contact.ts'
 import type { Phone } from '../whatsapp/phone.ts'
-import { createRig, type Gateway, type Rig } from './session-rig.ts'
+import { createLinkedRig, type Gateway, type Rig } from './session-rig.ts'
 
 let rig: Rig
 let gateway: Gateway
@@ -14,11 +14,7 @@ let bob: Contact
 let sessionId: SessionId
 
 beforeEach(async () => {
-  rig = await createRig()
-  gateway = await rig.gateway()
-  phone = rig.whatsapp.phone('15550000001', { name: 'Alice' })
-  bob = rig.whatsapp.contact('15551110001', { name: 'Bob' })
-  sessionId = await gateway.linked(phone)
+  ;({ rig, gateway, phone, bob, sessionId } = await createLinkedRig())
   // The first message makes the session of the ratchet; what follows is the plain case.
   await bob.write('warm', { to: phone })
   await gateway.hooked.take(() => true)

@@ -5,7 +5,7 @@ import type { IncomingMessage, Reply, SendText } from '../../src/contract/messag
 import { messages } from '../../src/db/schema.ts'
 import type { Contact } from '../whatsapp/contact.ts'
 import type { Phone } from '../whatsapp/phone.ts'
-import { createRig, type Gateway, type Rig } from './session-rig.ts'
+import { createLinkedRig, type Gateway, type Rig } from './session-rig.ts'
 
 let rig: Rig
 let gateway: Gateway
@@ -14,11 +14,7 @@ let bob: Contact
 let sessionId: SessionId
 
 beforeEach(async () => {
-  rig = await createRig({ receiptDelayMs: 20 })
-  gateway = await rig.gateway()
-  phone = rig.whatsapp.phone('15550000001', { name: 'Alice' })
-  bob = rig.whatsapp.contact('15551110001', { name: 'Bob' })
-  sessionId = await gateway.linked(phone)
+  ;({ rig, gateway, phone, bob, sessionId } = await createLinkedRig({ receiptDelayMs: 20 }))
 })
 afterEach(async () => {
   await gateway.down()

@@ -1,57 +1,27 @@
 // A session behind a proxy: its socket, and every byte of its files, through the proxy and nowhere else.
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { httpProxy, socks4Proxy, socksProxy, type TestProxy } from '../../engine-node/net/proxy.fixtures.ts'
-import { silenceSignalConsole } from '../../engine-node/sessions/signal-console.ts'
-import { type GatewayProcess, startGateway, until } from '../support/gateway.ts'
-import { createWhatsApp, type WhatsApp } from '../whatsapp/whatsapp.ts'
+import { until } from '../support/gateway.ts'
+import { type MediaGateway, startMediaGateway } from '../support/media-gateway.ts'
 
 const BOB = '15551110001@c.us'
 
-let folder: string
-let whatsapp: WhatsApp
-let gateway: GatewayProcess
-let unsilence: () => void
+let rig: MediaGateway
+let gateway: MediaGateway['gateway']
+let whatsapp: MediaGateway['whatsapp']
 
 beforeAll(async () => {
-  unsilence = silenceSignalConsole()
-  folder = mkdtempSync(join(tmpdir(), 'wharf-proxy-'))
-  whatsapp = await createWhatsApp({ receiptDelayMs: 20 })
-  const ca = join(folder, 'ca.pem')
-  writeFileSync(ca, whatsapp.media.ca)
-  gateway = await startGateway({
-    dataDir: join(folder, 'data'),
-    whatsappUrl: whatsapp.url,
-    env: { NODE_EXTRA_CA_CERTS: ca, SSRF_ALLOWED_HOSTS: whatsapp.media.host },
-  })
+  rig = await startMediaGateway()
+  ;({ gateway, whatsapp } = rig)
 }, 60_000)
-afterAll(async () => {
-  await gateway[Symbol.asyncDispose]()
-  await whatsapp[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true, force: true })
-  unsilence()
-})
+afterAll(() => rig[Symbol.asyncDispose]())
 
 async function linked(name: string, pn: string, proxy: TestProxy) {
   const phone = whatsapp.phone(pn, { name })
   // As large histories are.
   phone.historySync.via = 'file'
-  const { id } = (await gateway.ask('POST', '/sessions', { name, proxyUrl: proxy.url })).body
-  await gateway.ask('POST', `/sessions/${id}/start`)
-  const { body } = await until(
-    () => gateway.ask('GET', `/sessions/${id}/qr`),
-    ({ status }) => status === 200,
-  )
-  await phone.scan(body.qr)
-  await until(
-    () => gateway.ask('GET', `/sessions/${id}`),
-    answer => answer.body.status === 'ready',
-  )
-  await phone.synced()
-  return { id: id as string, phone }
+  return { id: await rig.link(phone, { name, proxyUrl: proxy.url }), phone }
 }
 
 describe('a session with a proxy', () => {

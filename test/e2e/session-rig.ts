@@ -349,3 +349,12 @@ export async function createRig(options: WhatsAppOptions = {}) {
     },
   }
 }
+
+/** A gateway on it with Alice's account linked, and Bob to write with. */
+export async function createLinkedRig(options?: WhatsAppOptions) {
+  const rig = await createRig(options)
+  const gateway = await rig.gateway()
+  const phone = rig.whatsapp.phone('15550000001', { name: 'Alice' })
+  const bob = rig.whatsapp.contact('15551110001', { name: 'Bob' })
+  return { rig, gateway, phone, bob, sessionId: await gateway.linked(phone) }
+}

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SessionId } from '../../src/contract/ids.ts'
 import type { SendText } from '../../src/contract/message.ts'
-import { createRig, type Gateway, type Rig } from '../e2e/session-rig.ts'
+import { createLinkedRig, type Gateway, type Rig } from '../e2e/session-rig.ts'
 import type { Contact } from '../whatsapp/contact.ts'
 import type { Ending } from '../whatsapp/faults.ts'
 import type { Phone } from '../whatsapp/phone.ts'
@@ -21,11 +21,7 @@ let bob: Contact
 let sessionId: SessionId
 
 beforeEach(async () => {
-  rig = await createRig()
-  gateway = await rig.gateway()
-  phone = rig.whatsapp.phone('15550000001', { name: 'Alice' })
-  bob = rig.whatsapp.contact('15551110001', { name: 'Bob' })
-  sessionId = await gateway.linked(phone)
+  ;({ rig, gateway, phone, bob, sessionId } = await createLinkedRig())
   await gateway.sender.sendText(sessionId, toBob('warm'))
   await bob.next()
 })
