@@ -13,7 +13,7 @@ import { factsOfMessages } from './account-facts.ts'
 import { createAccountLink } from './account-link.ts'
 import { loadAuthStore } from './auth-store.ts'
 import { quiet } from './baileys-log.ts'
-import { createBoundedCache } from './bounded-cache.ts'
+import { createContactTokens } from './contact-tokens.ts'
 import { loadDecryptJournal } from './decrypt-journal.ts'
 import { createEgressGate, type Sending } from './egress-gate.ts'
 import { createHistorySync } from './history-sync.ts'
@@ -31,6 +31,7 @@ import { readMessages } from './read-messages.ts'
 import { ackOf, playedOf, receiptsOf, type StatusUpdate, statusesOf } from './receipts.ts'
 import { restrictionOf } from './restriction.ts'
 import { oneAtATime } from './signal-repository.ts'
+import { createSocketCaches } from './socket-caches.ts'
 import { sentContent } from './stored-proto.ts'
 import { answered, lostConnection, noticeOf, statusCodeOf } from './whatsapp-answer.ts'
 
@@ -79,18 +80,22 @@ export async function openLink(
   // What was decrypted before a crash and is no message yet becomes one now, whether or not WhatsApp delivers it again.
   if (creds.me) heard(await journal.orphans({ id: creds.me.id, lid: creds.me.lid ?? '' }))
 
-  const cache = (max: number, minutes: number) =>
-    createBoundedCache({ max, ttlMs: minutes * 60_000, now: clock.elapsed })
-  const userDevicesCache = cache(10_000, 5)
+  const caches = createSocketCaches(clock.elapsed)
   const proxy = (await deps.proxyOf?.(sessionId)) ?? null
   // The same dispatcher in the types of another release.
   const fetchOptions = (proxy ? { dispatcher: proxy.dispatcher } : {}) as unknown as RequestInit
+  const tokens = createContactTokens({
+    keys: store.state.keys,
+    failed: err => deps.log.debug({ err, sessionId }, 'WhatsApp was not told of a contact'),
+  })
   const sock = makeWASocket({
-    auth: store.state,
+    auth: { creds, keys: tokens.keys },
     logger: quiet(deps.log, sessionId),
     waWebSocketUrl: deps.url,
     // Online, this device would silence the notifications of the phone.
     markOnlineOnConnect: false,
+    // `liveness` keeps the time. Baileys would keep one for each frame too, with two stacks and a timer, and the gate takes those at once.
+    connectTimeoutMs: 0,
     // The recent history is still taken: it brings the pairs of phone and lid.
     syncFullHistory: false,
     makeSignalRepository: journal.wrap(
@@ -104,11 +109,7 @@ export async function openLink(
     maxMsgRetryCount: 10,
     // The key store answers from memory and cannot fail; durability is the gate's business.
     transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 0 },
-    msgRetryCounterCache: cache(10_000, 60),
-    userDevicesCache,
-    callOfferCache: cache(1_000, 5),
-    placeholderResendCache: cache(1_000, 60),
-    mediaCache: cache(100, 60),
+    ...caches,
     ...(deps.uploadAgent && { fetchAgent: deps.uploadAgent }),
     ...(proxy && {
       agent: proxy.socketAgent(deps.url),
@@ -199,7 +200,10 @@ export async function openLink(
       if (isClosed) return
       if (more.receivedPendingNotifications) journal.caughtUp()
       if (reachoutTimeLock) events.restricted(restrictionOf(reachoutTimeLock))
-      if (qr) events.qr(qr)
+      if (qr) {
+        liveness.waits()
+        events.qr(qr)
+      }
       if (isNewLogin && me) events.paired(me)
       if (connection === 'open' && me) {
         journal.opened()
@@ -231,14 +235,14 @@ export async function openLink(
     },
     async transmit({ waMessageId, proto }, { refreshDevices = false } = {}) {
       const { key, message } = readProto(proto)
-      if (refreshDevices) userDevicesCache.flushAll()
+      if (refreshDevices) caches.userDevicesCache.flushAll()
       const lost = (cause?: unknown) =>
         new GatewayError('session_not_ready', 'The connection ended while the message was sent', { cause })
       try {
-        await sock.relayMessage(key.remoteJid ?? '', message ?? {}, {
-          messageId: waMessageId,
-          ...outsideOf(message ?? {}),
-        })
+        const [jid, content] = [key.remoteJid ?? '', message ?? {}]
+        await tokens.behind(sock, { jid, content }, () =>
+          sock.relayMessage(jid, content, { messageId: waMessageId, ...outsideOf(content) }),
+        )
       } catch (cause) {
         if (isClosed || OF_THE_CONNECTION.has(statusCodeOf(cause))) throw lost(cause)
         throw new GatewayError('transport_failed', 'The message could not be sent', { cause, certain: true })

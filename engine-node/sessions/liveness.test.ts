@@ -40,6 +40,21 @@ describe('liveness', () => {
     expect(liveness.health().lastAnswerAt).toBe(clock.now())
   })
 
+  it('gives up one that is not ready in time, unless it waits for a person', async () => {
+    const one = createOne()
+    one.clock.advance(20_000)
+    expect(one.line.deaf).toBe(1)
+    const [waiting, ready] = [createOne(), createOne()]
+    waiting.liveness.waits()
+    waiting.clock.advance(60_000)
+    expect(waiting.line.deaf).toBe(0)
+    ready.clock.advance(19_999)
+    ready.liveness.start()
+    ready.liveness.heard()
+    ready.clock.advance(1)
+    expect(ready.line.deaf).toBe(0)
+  })
+
   it('gives up one that says nothing and does not answer twice, once', async () => {
     const { line, liveness, pass } = createOne()
     liveness.start()

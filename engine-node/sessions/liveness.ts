@@ -11,6 +11,8 @@ export interface Health {
 }
 
 export interface Liveness {
+  /** The connection waits for a person, for as long as it may. */
+  waits(): void
   /** From the moment that the connection is ready. */
   start(): void
   /** A frame came. */
@@ -19,6 +21,8 @@ export interface Liveness {
   stop(): void
 }
 
+/** From the first byte to a code to scan, or to being ready: a second on a bad line, and some more for what a phone has to send. */
+const CONNECT_WITHIN_MS = 20_000
 /** Between two looks. A question is asked at each where no frame came since the last, and at every fourth anyway. */
 const LOOK_EVERY_MS = 15_000
 const ASK_ANYWAY = 4
@@ -29,7 +33,7 @@ const MAX_UNANSWERED = 2
 /** Baileys ends its buffering by itself after 30 s; reports tell of cases where it did not. */
 const MAX_BUFFERED_MS = 60_000
 
-/** `probe` resolves with whether WhatsApp answered in that time. `onDeaf` is called once. */
+/** The connection is about to be made. `probe` resolves with whether WhatsApp answered in that time. `onDeaf` is called once. */
 export function createLiveness(deps: {
   clock: Clock
   probe: (timeoutMs: number) => Promise<boolean>
@@ -47,7 +51,7 @@ export function createLiveness(deps: {
   let unanswered = 0
   let isAsking = false
   let isStopped = false
-  let undo = () => {}
+  let undo = clock.after(CONNECT_WITHIN_MS, giveUp)
 
   function ask() {
     isAsking = true
@@ -63,10 +67,13 @@ export function createLiveness(deps: {
       if (isStopped) return
       unanswered = isAnswered ? 0 : unanswered + 1
       if (isAnswered) lastAnswerAt = clock.now()
-      if (unanswered < MAX_UNANSWERED) return
-      stop()
-      onDeaf()
+      if (unanswered >= MAX_UNANSWERED) giveUp()
     })
+  }
+
+  function giveUp() {
+    stop()
+    onDeaf()
   }
 
   function look() {
@@ -91,7 +98,9 @@ export function createLiveness(deps: {
   }
 
   return {
+    waits: () => undo(),
     start() {
+      undo()
       if (!isStopped) later()
     },
     heard() {

@@ -34,6 +34,24 @@ const bothIdsOf = async (id: string) => {
   return row && { phoneId: row.phoneId, lidId: row.lidId }
 }
 
+it('tells the server once whom it writes to, also over a restart', async () => {
+  const send = async () => {
+    const { messageId } = await gateway.sender.sendText(sessionId, text({ chatId: BOB, text: 'hello' }))
+    await stored(messageId).toMatchObject({ status: expect.stringMatching('sent|delivered') })
+  }
+  await send()
+  await expect.poll(() => phone.trusted).toEqual(['15551110001@s.whatsapp.net'])
+  await send()
+  await gateway.down()
+  gateway = await rig.gateway()
+  await gateway.sessions.restore()
+  rig.clock.advance(1)
+  await gateway.becomes(sessionId, 'ready')
+  await send()
+  await send()
+  expect(phone.trusted.length).toBe(1)
+})
+
 describe('a message that the database refuses', () => {
   it('again and again is left without its content and said to be so, and the session goes on', async () => {
     rig.disk.refuses = ({ sql, args }) => sql.startsWith('INSERT INTO messages') && args.includes('poison')

@@ -42,8 +42,10 @@ export function createAccountAnswers({ directory, mediaHost }: Deps): IqTable {
       }
       return privacy(query)
     },
-    // Asked once after the first message to each contact.
-    'set privacy tokens': () => [node('tokens', {}, [])],
+    'set privacy tokens': ({ account, body }) => {
+      account.trusted.push(...children(body, 'token').map(({ attrs }) => attrs.jid ?? ''))
+      return [node('tokens', {}, [])]
+    },
 
     'get blocklist': blocklist,
     'set blocklist': query => {

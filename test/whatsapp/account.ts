@@ -47,6 +47,8 @@ export interface Account extends Person {
   readonly lostFiles: Set<string>
   readonly privacy: Map<string, string>
   readonly blocked: Set<string>
+  /** Whom the server was told to be a trusted contact, once for each time. */
+  readonly trusted: string[]
   about: string
   /** Where the profile picture lies on the media host. */
   picture: string | undefined
@@ -90,6 +92,7 @@ function createAccount(pn: string, name: string): Account {
     appState: createAppState(name),
     memory: createPhoneMemory(),
     lostFiles: new Set(),
+    trusted: [],
     privacy: new Map(PRIVACY_NAMES.map(each => [each, 'all'])),
     blocked: new Set(),
     about: 'Hey there!',

@@ -53,6 +53,8 @@ export interface Phone extends Person, Omit<Voice, 'write'> {
   /** Whom the owner has blocked, on whatever device. */
   readonly blocked: ReadonlySet<string>
   readonly privacy: ReadonlyMap<string, string>
+  /** Whom linked devices have told the server to trust, once for each time. */
+  readonly trusted: readonly string[]
   /** Tells linked devices that so few of their one-time keys are left, and keeps no more. */
   runsLowOnKeys(left: number): void
   /** How many one-time keys of a linked device the server has. */
@@ -141,6 +143,7 @@ export function createPhone({ account, voice, settings, notices, post, pairing, 
     settings: appState.changes,
     blocked: account.blocked,
     privacy: account.privacy,
+    trusted: account.trusted,
     runsLowOnKeys(left) {
       for (const device of companions.values()) {
         device.preKeys.splice(left)
