@@ -6,6 +6,7 @@ import { messages } from '../../src/db/schema.ts'
 import { insertSession } from '../../src/db/sessions.ts'
 import { openFile, type TestDatabase } from '../../test/support/api-database.ts'
 import { createLog } from '../log.ts'
+import { made } from '../store/write-queue.ts'
 import { createChatRemoval } from './chat-removal.ts'
 
 const sessionId = '7d8f8f3e-0f0e-4a43-9d1c-2d5f0c7b8a11'
@@ -50,7 +51,7 @@ const removal = () =>
     queue: {
       commit: database.writer.commit,
       put(statements) {
-        written = database.writer.commit([...statements])
+        written = database.writer.commit(statements.map(made))
       },
     },
     chain: { order: () => (isHeard ? [1] : []), run: async (_event, { message }) => told.push(message.body) },

@@ -7,6 +7,7 @@ import { insertSession } from '../../src/db/sessions.ts'
 import { openFile, type TestDatabase } from '../../test/support/api-database.ts'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
 import { createLog } from '../log.ts'
+import { made } from '../store/write-queue.ts'
 import { createIncomingFiles, type IncomingFiles, type ReuploadVerdict } from './incoming-files.ts'
 import type { DownloadVerdict } from './media-download.ts'
 import type { MediaRef } from './media-ref.ts'
@@ -56,7 +57,7 @@ function open() {
     queue: {
       commit: async statements => {
         if (refuses) throw new Error('no room')
-        return database.writer.commit(statements)
+        return database.writer.commit(statements.map(made))
       },
     },
     clock,

@@ -3,6 +3,7 @@ import type { SessionId } from '../../src/contract/ids.ts'
 import { insertSession } from '../../src/db/sessions.ts'
 import { openFile, type TestDatabase } from '../../test/support/api-database.ts'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
+import { made } from '../store/write-queue.ts'
 import {
   type Accepted,
   createIdempotencyKeys,
@@ -26,7 +27,7 @@ beforeEach(async () => {
   const session_ = (id: string, name: string) =>
     insertSession(db, { id, name, status: 'ready', createdAt: 0, updatedAt: 0 })
   await writer.commit([session_(session, 'one'), session_(other, 'two')])
-  keys = createIdempotencyKeys({ db, queue: { put: batch => void writer.commit(batch) }, clock })
+  keys = createIdempotencyKeys({ db, queue: { put: batch => void writer.commit(batch.map(made)) }, clock })
 })
 afterEach(async () => {
   keys[Symbol.dispose]()

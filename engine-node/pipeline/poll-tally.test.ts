@@ -9,6 +9,7 @@ import { sealVote } from '../../test/whatsapp/voice.ts'
 import { createLog } from '../log.ts'
 import { sealProto } from '../sessions/stored-proto.ts'
 import { createSealer } from '../store/sealer.ts'
+import { made } from '../store/write-queue.ts'
 import { createLanes, type Lanes } from './lanes.ts'
 import { createPollTally, type PollTally } from './poll-tally.ts'
 
@@ -50,7 +51,7 @@ beforeEach(async () => {
     queue: {
       commit(statements) {
         commits += 1
-        return writer.commit(statements)
+        return writer.commit(statements.map(made))
       },
     },
     changed() {},

@@ -16,7 +16,7 @@ import { deleteJournal } from '../../src/db/decrypt-journal.ts'
 import { forgetGroups } from '../../src/db/directory/groups.ts'
 import type { Fault } from '../fault.ts'
 import type { Sealer } from '../store/sealer.ts'
-import type { WriteQueue } from '../store/write-queue.ts'
+import type { QueuedStatement, WriteQueue } from '../store/write-queue.ts'
 import { type AddressBook, createAddressBook } from './people.ts'
 
 export interface AuthStore {
@@ -32,6 +32,12 @@ export interface AuthStore {
 type Keys = AuthenticationState['keys']
 
 const Pair = v.object({ public: v.instance(Uint8Array), private: v.instance(Uint8Array) })
+
+/**
+ * Types whose values are text and numbers that nobody changes after they were handed over: they may be written out late, and
+ * without a look for bytes in them. Each message makes one, and a busy account's own session a hundred for one commit.
+ */
+const texts: ReadonlySet<string> = new Set(['session'])
 
 /** What every version of the credentials has; the rest is Baileys' business. */
 const Creds = v.looseObject({
@@ -81,10 +87,14 @@ export async function loadAuthStore(deps: {
   if (!creds.account) delete creds.me
 
   let isClosed = false
-  const write = (type: string, keyId: string, value: unknown): Statement & { key: string } => {
-    const text = JSON.stringify(value, BufferJSON.replacer)
-    const valueSealed = sealer.seal(Buffer.from(text), contextOf(type, keyId))
-    return { ...setAuthKey(sessionId, { type, keyId, valueSealed }), key: contextOf(type, keyId) }
+  const write = (type: string, keyId: string, value: unknown): QueuedStatement => {
+    const key = contextOf(type, keyId)
+    const isText = texts.has(type)
+    const sealed = (text: string) => sealer.seal(Buffer.from(text), key)
+    const valueSealed = isText
+      ? () => sealed(JSON.stringify(value))
+      : sealed(JSON.stringify(value, BufferJSON.replacer))
+    return { ...setAuthKey({ sessionId, type, keyId }, valueSealed), key }
   }
 
   const keys: Keys = {
@@ -96,7 +106,7 @@ export async function loadAuthStore(deps: {
     },
     async set(data) {
       if (isClosed) return
-      const statements: (Statement & { key: string })[] = []
+      const statements: QueuedStatement[] = []
       for (const [type, entries] of Object.entries(data)) {
         const known = typed(type)
         for (const [id, value] of Object.entries(entries ?? {})) {
@@ -131,11 +141,10 @@ const sealContext = (sessionId: string, type: string, keyId: string) => `${sessi
 
 /** Marks the stored identity as one that WhatsApp does not know any more; it stays until a person starts the session. */
 export const revocation = (sealer: Sealer, sessionId: string): Statement =>
-  setAuthKey(sessionId, {
-    type: REVOKED,
-    keyId: '',
-    valueSealed: sealer.seal(Buffer.from('{}'), sealContext(sessionId, REVOKED, '')),
-  })
+  setAuthKey(
+    { sessionId, type: REVOKED, keyId: '' },
+    sealer.seal(Buffer.from('{}'), sealContext(sessionId, REVOKED, '')),
+  )
 
 /** Gives the identity up, and with it what it has read and which groups it is in: the next link is another device. */
 export const forgetting = (db: Db, sessionId: string): Statement[] => [

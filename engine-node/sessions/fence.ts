@@ -2,7 +2,6 @@
 // with the guard of that claim, so that the database refuses it once another engine runs the session. It looks at the
 // statements, as nobody who writes for a session can forget to ask for it then.
 import { GatewayError } from '../../src/contract/errors.ts'
-import type { Statement } from '../../src/db/db.ts'
 import { guardLease, isStaleClaim } from '../../src/db/leases.ts'
 import type { QueuedStatement, WriteQueue } from '../store/write-queue.ts'
 
@@ -20,7 +19,7 @@ const none: readonly QueuedStatement[] = []
 export function createFence(queue: WriteQueue): Fence {
   const guards = new Map<string, QueuedStatement>()
 
-  function guardsOf(statements: readonly Statement[]): readonly QueuedStatement[] {
+  function guardsOf(statements: readonly QueuedStatement[]): readonly QueuedStatement[] {
     if (guards.size === 0) return none
     const found = new Set<QueuedStatement>()
     for (const { args } of statements)

@@ -101,6 +101,26 @@ describe('what the database refuses, and says which it is', () => {
     expect(target.commits).toEqual([['a', 'new']])
   })
 
+  it('makes a late value when it is written, and only the last of a key', async () => {
+    const { queue, target } = createTelling()
+    let calls = 0
+    const late = (name: string) => ({
+      ...to('x'),
+      key: 'k',
+      args: [
+        () => {
+          calls += 1
+          return name
+        },
+      ],
+    })
+    queue.put([late('old')])
+    queue.put([late('new')])
+    expect(calls).toBe(0)
+    await queue.settled()
+    expect([calls, target.commits]).toEqual([1, [['new']]])
+  })
+
   it('is replaced where there is something to write instead, in its place', async () => {
     const { queue, target } = createTelling()
     queue.put([to('a')])

@@ -2,15 +2,26 @@
 // next commit. It knows statements and order; what they mean is others' business.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { GatewayError } from '../../src/contract/errors.ts'
-import type { Changes, Statement, Writer } from '../../src/db/db.ts'
+import type { Changes, SqlValue, Statement, Writer } from '../../src/db/db.ts'
 import { causeOf, faultOf, refusedPosition, Unwritten } from './write-fault.ts'
 
-/** A statement that replaces an earlier one of the same `key` in the same commit: only the last state of a key is worth writing. */
-export interface QueuedStatement extends Statement {
+/**
+ * A statement that replaces an earlier one of the same `key` in the same commit: only the last state of a key is worth writing,
+ * and making. A value may be a function for that, which is called when the statement is about to be written and must not throw.
+ */
+export interface QueuedStatement extends Omit<Statement, 'args'> {
+  args: readonly (SqlValue | (() => SqlValue))[]
   key?: string
 }
 
+/** The statement as it is at this moment. */
+export const made = ({ sql, args }: QueuedStatement): Statement => ({
+  sql,
+  args: args.map(value => (typeof value === 'function' ? value() : value)),
+})
+
 export interface WriteQueue extends Writer, AsyncDisposable {
+  commit(statements: readonly QueuedStatement[]): Promise<Changes>
   /**
    * Queues statements in order, as one unit, without waiting. `written` hears their changes, before anything that waits in
    * `after` is let go; a failure is told to the `onFailure` listeners, and nothing that waits goes then. What the database
@@ -169,10 +180,7 @@ export function createWriteQueue(deps: {
       if (key === undefined || last.get(key) === index) kept.push(index)
     const changes: Changes = statements.map(() => 0)
     if (kept.length === 0) return changes
-    const batch = kept.map(index => {
-      const { sql, args } = statements[index] as QueuedStatement
-      return { sql, args }
-    })
+    const batch = kept.map(index => made(statements[index] as QueuedStatement))
     try {
       const written = await tryWhileBusy(batch)
       for (const [position, index] of kept.entries()) changes[index] = written[position] ?? 0

@@ -32,7 +32,11 @@ export async function isRevoked(db: Db, sessionId: string): Promise<boolean> {
   return rows.length > 0
 }
 
-export const setAuthKey = (sessionId: string, { type, keyId, valueSealed }: AuthKey): Statement => ({
+/** `valueSealed` may be what the writer makes of it late. */
+export const setAuthKey = <V>(
+  { sessionId, type, keyId }: Omit<AuthKey, 'valueSealed'> & { sessionId: string },
+  valueSealed: V,
+) => ({
   sql: 'INSERT INTO auth_keys (session_id, type, key_id, value_sealed) VALUES (?, ?, ?, ?) ON CONFLICT (session_id, type, key_id) DO UPDATE SET value_sealed = excluded.value_sealed',
   args: [sessionId, type, keyId, valueSealed],
 })

@@ -27,7 +27,7 @@ import { createSessions, type Sessions } from '../../engine-node/sessions/sessio
 import { silenceSignalConsole } from '../../engine-node/sessions/signal-console.ts'
 import { openDatabase } from '../../engine-node/store/database.ts'
 import { createSealer } from '../../engine-node/store/sealer.ts'
-import { createWriteQueue, type WriteQueue } from '../../engine-node/store/write-queue.ts'
+import { createWriteQueue, made, type WriteQueue } from '../../engine-node/store/write-queue.ts'
 import { type HookName, hooks, isHookName } from '../../src/contract/hooks.ts'
 import type { SessionId } from '../../src/contract/ids.ts'
 import type { IncomingMessage } from '../../src/contract/message.ts'
@@ -141,11 +141,11 @@ export async function createRig(options: WhatsAppOptions = {}) {
     const queue: WriteQueue = {
       ...fenced,
       commit(statements) {
-        written(statements)
+        written(statements.map(made))
         return fenced.commit(statements)
       },
       put(statements, then, instead) {
-        written(statements)
+        written(statements.map(made))
         fenced.put(statements, then, instead)
       },
       after(ready) {
