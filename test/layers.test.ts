@@ -64,7 +64,7 @@ const layers: readonly Layer[] = [
   {
     files: /^engine-node\/sessions\//,
     project: /^(src|engine-node)\//,
-    packages: /^(node:.+|valibot|drizzle-orm|baileys|qrcode|pino|undici)$/,
+    packages: /^(node:.+|valibot|drizzle-orm|baileys(\/lib\/Utils\/tc-token-utils\.js)?|qrcode|pino|undici)$/,
   },
   {
     files: /^engine-node\/store\//,
