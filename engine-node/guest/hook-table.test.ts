@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { contractFacts } from './contract-facts.ts'
 import { createHookTable, type GuestHandler } from './hook-table.ts'
 
 const EVENT = 'message:received'
@@ -9,6 +10,7 @@ function start() {
   const warnings: string[] = []
   const failed: unknown[] = []
   const table = createHookTable({
+    facts: contractFacts,
     subscribe: (_, priority) => subscribed.push(priority),
     warn: text => warnings.push(text),
     failed: (_, thrown) => failed.push(thrown),

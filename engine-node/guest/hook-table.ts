@@ -1,6 +1,6 @@
 // The plugin's handlers. For the host they are one per event, at the plugin's lowest priority; among themselves they keep
 // their own order, and one that throws does not stop the others.
-import { DEFAULT_PRIORITY, isHookName } from '../../src/contract/hooks.ts'
+import type { ContractFacts } from './contract-facts.ts'
 import { errorText } from './error-text.ts'
 
 /** As much of HookContext as every event has. */
@@ -18,6 +18,7 @@ export type GuestAnswer = { continue: boolean; data?: unknown; error?: string } 
 export type GuestHandler = (context: GuestHookContext) => unknown
 
 export interface HookTableDeps {
+  facts: Pick<ContractFacts, 'hooks' | 'defaultPriority'>
   subscribe(event: string, priority: number): void
   warn(text: string): void
   /** A handler threw. */
@@ -29,15 +30,16 @@ export interface HookTable {
   run(context: GuestHookContext): Promise<GuestAnswer>
 }
 
-export function createHookTable({ subscribe, warn, failed }: HookTableDeps): HookTable {
+export function createHookTable({ facts, subscribe, warn, failed }: HookTableDeps): HookTable {
   const slots = new Map<string, { priority: number; handler: GuestHandler }[]>()
   const warned = new Set<string>()
+  const names = new Set(facts.hooks)
 
   return {
     register(event, handler, priority) {
       if (typeof event !== 'string' || typeof handler !== 'function')
         throw new TypeError('registerHook(event, handler, priority) takes a name and a function')
-      if (!isHookName(event)) {
+      if (!names.has(event)) {
         if (!warned.has(event))
           warn(`There is no hook named ${JSON.stringify(event)}: its handlers are never called`)
         warned.add(event)
@@ -46,7 +48,8 @@ export function createHookTable({ subscribe, warn, failed }: HookTableDeps): Hoo
       const handlers = slots.get(event) ?? []
       const lowest = handlers[0]?.priority
       const entry = {
-        priority: typeof priority === 'number' && Number.isFinite(priority) ? priority : DEFAULT_PRIORITY,
+        priority:
+          typeof priority === 'number' && Number.isFinite(priority) ? priority : facts.defaultPriority,
         handler: handler as GuestHandler,
       }
       // Sorting is stable, so ties stay in the order of registration.

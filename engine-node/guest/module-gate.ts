@@ -1,7 +1,7 @@
 // Which of Node's modules the plugin's code may load. It makes a grant mean what it says; what a plugin cannot do even with a
 // module in its hands, the tier sees to.
 import Module, { isBuiltin, registerHooks } from 'node:module'
-import { moduleRoot } from '../../src/contract/grants.ts'
+import { moduleRoot } from '../../src/contract/plugin-modules.ts'
 
 const refusal = (specifier: string) =>
   Object.assign(

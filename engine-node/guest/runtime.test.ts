@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from 'vitest'
-import { capabilities } from '../../src/contract/capabilities.ts'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { Plugin, PluginContext } from '../../src/contract/plugin.ts'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
 import { createLinkedPair } from '../rpc/memory-channel.ts'
 import { createPeer } from '../rpc/peer.ts'
+import { contractFacts } from './contract-facts.ts'
 import { createRuntime } from './runtime.ts'
 import { createScopeStorage } from './scope.ts'
 
@@ -24,8 +24,7 @@ async function start(plugin: Plugin, capability: (params: unknown) => unknown = 
     clock,
     scopes: createScopeStorage(),
     load: async () => plugin as Record<string, unknown>,
-    verbs: Object.keys(capabilities),
-    callTimeoutMs: 1_000,
+    facts: { ...contractFacts, callTimeoutMs: 1_000 },
   })
   const peer = createPeer({
     channel: near,
@@ -157,7 +156,7 @@ describe('the context', () => {
     )
     await phase('onLoad')
     const members = context as unknown as Record<string, Record<string, unknown>>
-    for (const verb of Object.keys(capabilities)) {
+    for (const verb of contractFacts.verbs) {
       const [member = '', method = ''] = verb.split('.')
       expect(members[member]?.[method]).toBeTypeOf('function')
     }

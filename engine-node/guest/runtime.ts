@@ -7,6 +7,7 @@ import type { Channel } from '../rpc/channel.ts'
 import type { PeerMethod } from '../rpc/method.ts'
 import { createPeer } from '../rpc/peer.ts'
 import { createConfigView } from './config-view.ts'
+import type { ContractFacts } from './contract-facts.ts'
 import { errorText } from './error-text.ts'
 import { encodeFetchArguments } from './fetch-arguments.ts'
 import { createGuestLogger, type GuestLogger } from './guest-logger.ts'
@@ -24,14 +25,12 @@ export interface RuntimeDeps {
   scopes: ScopeStorage
   /** `modules` are those of Node's that it may load; absent for all that there are. */
   load(main: string, modules?: readonly string[]): Promise<PluginObject>
-  /** The verbs of the capability table, and how long each call may take at most. */
-  verbs: readonly string[]
-  callTimeoutMs: number
+  facts: ContractFacts
 }
 
 /** Starts answering at once. The logger is for what the plugin fails at outside of any call. */
 export function createRuntime(deps: RuntimeDeps): { logger: GuestLogger } {
-  const { channel, clock, scopes } = deps
+  const { channel, clock, scopes, facts } = deps
   const config = createConfigView()
   const notify = (event: HostEvent, params: unknown) => peer.notify(event, params)
   const logger = createGuestLogger({
@@ -39,6 +38,7 @@ export function createRuntime(deps: RuntimeDeps): { logger: GuestLogger } {
     send: line => notify('log', line),
   })
   const hooks = createHookTable({
+    facts,
     subscribe: (event, priority) => notify('subscribe', { event, priority }),
     warn: logger.warn,
     failed: (event, thrown) => logger.error(`A handler of ${event} failed`, thrown),
@@ -73,7 +73,7 @@ export function createRuntime(deps: RuntimeDeps): { logger: GuestLogger } {
     try {
       const plain = verb === 'net.fetch' ? encodeFetchArguments(args) : args
       const params = { verb, args: plain, inFlight: scopes.current()?.inFlight ?? [] }
-      return await peer.call('capability', params, { timeoutMs: deps.callTimeoutMs })
+      return await peer.call('capability', params, { timeoutMs: facts.callTimeoutMs })
     } catch (thrown) {
       const { code, message, details } = toGatewayError(thrown)
       throw Object.assign(new Error(message), { code: details.code ?? code })
@@ -97,7 +97,7 @@ export function createRuntime(deps: RuntimeDeps): { logger: GuestLogger } {
       config.replace(params.config)
       context = createPluginContext({
         pluginId: params.pluginId,
-        verbs: deps.verbs,
+        verbs: facts.verbs,
         call: callCapability,
         config: currentConfig,
         logger,

@@ -2,15 +2,18 @@
 // bundled into one file (tiers/guest-bundle.ts).
 import { Socket } from 'node:net'
 import { parentPort } from 'node:worker_threads'
-import { capabilities, SEND_TIMEOUT_MS } from '../../src/contract/capabilities.ts'
 import { GatewayError } from '../../src/contract/errors.ts'
 import { createClock } from '../clock.ts'
 import { decodeTrustedFrame } from '../rpc/frame-codec.ts'
 import { createPortStream } from '../rpc/port-stream.ts'
 import { createStreamChannel } from '../rpc/stream-channel.ts'
+import type { ContractFacts } from './contract-facts.ts'
 import { loadPlugin } from './load-plugin.ts'
 import { createRuntime } from './runtime.ts'
 import { createScopeStorage } from './scope.ts'
+
+/** Written in by the bundler. */
+declare const CONTRACT_FACTS: ContractFacts
 
 /** The descriptor that the host of a process opened for frames. */
 const FRAMES = 3
@@ -28,9 +31,7 @@ const { logger } = createRuntime({
   clock: createClock(),
   scopes: createScopeStorage(),
   load: loadPlugin,
-  verbs: Object.keys(capabilities),
-  // The host has a deadline for each verb; this one only keeps a promise from waiting for ever.
-  callTimeoutMs: 2 * SEND_TIMEOUT_MS,
+  facts: CONTRACT_FACTS,
 })
 // bubblewrap sets it; a plugin has the environment that the host chose, and nothing else.
 delete process.env.PWD

@@ -1,7 +1,7 @@
 // Cuts a byte stream into length-prefixed texts. It never holds more than one frame, and decides by the prefix alone
 // whether to hold that one.
 import { GatewayError } from '../../src/contract/errors.ts'
-import { MAX_FRAME_BYTES } from '../../src/contract/frames.ts'
+import { MAX_FRAME_BYTES } from '../../src/contract/frame-size.ts'
 
 const PREFIX_BYTES = 4
 

@@ -1,6 +1,7 @@
 // The receiving half that all channels share: frames wait here for the one reader, and the first close reason stays.
 import { GatewayError } from '../../src/contract/errors.ts'
-import { type Frame, MAX_FRAME_BYTES } from '../../src/contract/frames.ts'
+import { MAX_FRAME_BYTES } from '../../src/contract/frame-size.ts'
+import type { Frame } from '../../src/contract/frames.ts'
 
 /** Frames that may wait unread. A guest that sends faster than it is read would fill the host's memory (attack 36). */
 export const MAX_UNREAD_FRAMES = 16_384

@@ -1,6 +1,6 @@
 // Two channels joined in memory, for tests of everything above a channel. Frames cross as text, as in every other tier.
 import { GatewayError } from '../../src/contract/errors.ts'
-import { MAX_FRAME_BYTES } from '../../src/contract/frames.ts'
+import { MAX_FRAME_BYTES } from '../../src/contract/frame-size.ts'
 import type { Channel } from './channel.ts'
 import { decodeFrame, encodeFrame } from './frame-codec.ts'
 import { createInbox, flooded, type Inbox } from './inbox.ts'

@@ -2,7 +2,8 @@
 // event loop leave in one write, which is what makes many small hooks cheap.
 import type { Duplex } from 'node:stream'
 import { GatewayError, toGatewayError } from '../../src/contract/errors.ts'
-import { type Frame, MAX_FRAME_BYTES } from '../../src/contract/frames.ts'
+import { MAX_FRAME_BYTES } from '../../src/contract/frame-size.ts'
+import type { Frame } from '../../src/contract/frames.ts'
 import type { Channel } from './channel.ts'
 import { encodeFrame } from './frame-codec.ts'
 import { createFrameReader } from './frame-reader.ts'

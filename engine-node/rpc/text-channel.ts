@@ -1,6 +1,6 @@
 // The guest's end of a channel where whole texts are handed over by function calls: inside an isolate there are no bytes.
 import { GatewayError } from '../../src/contract/errors.ts'
-import { MAX_FRAME_BYTES } from '../../src/contract/frames.ts'
+import { MAX_FRAME_BYTES } from '../../src/contract/frame-size.ts'
 import type { Channel } from './channel.ts'
 import { decodeTrustedFrame, encodeFrame } from './frame-codec.ts'
 import { createInbox } from './inbox.ts'

@@ -1,7 +1,7 @@
 // A tier for tests: the guest runtime of production, in this process, over a channel in memory. It keeps no promise at all.
-import { capabilities, SEND_TIMEOUT_MS } from '../../src/contract/capabilities.ts'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { Clock } from '../clock.ts'
+import { contractFacts } from '../guest/contract-facts.ts'
 import { toPlugin } from '../guest/plugin-export.ts'
 import { createRuntime } from '../guest/runtime.ts'
 import { createScopeStorage } from '../guest/scope.ts'
@@ -21,8 +21,7 @@ export function createMemoryTier({ plugin, clock }: { plugin: unknown; clock: Cl
         clock,
         scopes: createScopeStorage(),
         load: async () => toPlugin(plugin),
-        verbs: Object.keys(capabilities),
-        callTimeoutMs: 2 * SEND_TIMEOUT_MS,
+        facts: contractFacts,
       })
       return {
         channel,

@@ -4,12 +4,19 @@ import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build } from 'esbuild'
+import { contractFacts } from '../guest/contract-facts.ts'
+
+/**
+ * What a guest knows of the contract, in the place of its tables: their schemas are a megabyte in every guest's memory, and
+ * judge nothing there.
+ */
+export const contractDefines = { CONTRACT_FACTS: JSON.stringify(contractFacts) }
 
 const ENTRY = fileURLToPath(new URL('../guest/start.ts', import.meta.url))
 
 /** Bundles the runtime into `outDir`, under a name made from its content, and gives the path of the file. */
 export function bundleGuest({ outDir }: { outDir: string }): Promise<string> {
-  return writeBundle({ outDir, name: 'guest', entry: ENTRY })
+  return writeBundle({ outDir, name: 'guest', entry: ENTRY, options: { define: contractDefines } })
 }
 
 export interface BundleOptions {

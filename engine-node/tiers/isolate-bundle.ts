@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
-import { writeBundle } from './guest-bundle.ts'
+import { contractDefines, writeBundle } from './guest-bundle.ts'
 import type { LibraryModule } from './shims/module-table.ts'
 
 const pathOf = (file: string) => fileURLToPath(new URL(file, import.meta.url))
@@ -51,6 +51,7 @@ export async function bundleIsolate({
         target: 'esnext',
         format: 'iife',
         globalName: 'runtime',
+        define: contractDefines,
         banner: { js: '(function (send, call, files) {' },
         footer: { js: 'return runtime.start({ send, call }, files)\n})' },
       },

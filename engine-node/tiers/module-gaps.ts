@@ -1,7 +1,7 @@
 // What a package asks for and will not have where it would run: for the operator to read before it is enabled. Only said, and not
 // refused, since a package may ask for a module that it can do without.
 import { isBuiltin } from 'node:module'
-import { defaultModules, isGrantableModule, moduleRoot } from '../../src/contract/grants.ts'
+import { defaultModules, isGrantableModule, moduleRoot } from '../../src/contract/plugin-modules.ts'
 import type { Tier } from '../../src/contract/plugin-view.ts'
 import { isolateGaps, isolateModules, missingModules } from './shims/module-table.ts'
 

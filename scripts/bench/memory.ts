@@ -18,13 +18,27 @@ function tree(): number[] {
   return [...parents.keys()].filter(isOurs)
 }
 
-/** Proportional set size of this process and its descendants, in MB. */
-export function treeMemory(): number {
-  let kilobytes = 0
-  for (const pid of tree())
-    kilobytes += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0)
-  return kilobytes / 1024
+/** Proportional set sizes in MB: of this process, and of all its descendants together. */
+export interface TreeMemory {
+  own: number
+  below: number
 }
+
+export function treeMemory(): TreeMemory {
+  const kilobytes = { own: 0, below: 0 }
+  for (const pid of tree())
+    kilobytes[pid === process.pid ? 'own' : 'below'] += Number(
+      /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0,
+    )
+  return { own: kilobytes.own / 1024, below: kilobytes.below / 1024 }
+}
+
+/**
+ * What came to it, in MB. This process counts as it was where it has become smaller: V8 gives back some 90 MB of the bench's own
+ * whenever it likes, which is nobody's gain.
+ */
+export const growth = (before: TreeMemory, after: TreeMemory): number =>
+  Math.max(0, after.own - before.own) + after.below - before.below
 
 /** Collects what nobody refers to any more, where Node was started with --expose-gc; so that memory is what is in use. */
 export async function settleMemory(): Promise<void> {

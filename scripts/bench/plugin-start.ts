@@ -1,6 +1,6 @@
 // Fifty plugins: how soon they are ready, and what memory each one really takes.
 import type { Bench } from './figure.ts'
-import { settleMemory, treeMemory } from './memory.ts'
+import { growth, settleMemory, treeMemory } from './memory.ts'
 import { createPluginRig, LOOKING_PLUGIN } from './plugin-rig.ts'
 
 const PLUGINS = 50
@@ -32,7 +32,7 @@ export const pluginStart: Bench = {
       },
       {
         name: `memory of an idle plugin, ${PLUGINS} running (PSS)`,
-        value: (treeMemory() - before) / (PLUGINS + 1),
+        value: growth(before, treeMemory()) / (PLUGINS + 1),
         unit: 'MB',
         baseline: null,
         goal: null,

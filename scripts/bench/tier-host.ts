@@ -139,7 +139,7 @@ async function createTierHost(tier: Tier) {
       await using _guest = await start()
       return performance.now() - before
     },
-    /** MB of this process and all below it, with so many idle plugins. */
+    /** Memory of this process and of all below it, with so many idle plugins. */
     async memory(count: number) {
       while (idle.length < count) idle.push(await start())
       await settleMemory()

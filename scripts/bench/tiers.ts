@@ -2,6 +2,7 @@
 import type { Tier } from '../../src/contract/plugin-view.ts'
 import { type BenchChild, startChild } from './child.ts'
 import { type Bench, type Figure, type Goal, percentile } from './figure.ts'
+import { growth } from './memory.ts'
 import { ofRounds } from './sampling.ts'
 import type { bombs, loops, TierCommands } from './tier-host.ts'
 
@@ -53,7 +54,7 @@ async function memory(hosts: Hosts): Promise<Figure[]> {
   for (const tier of tiers) {
     const empty = await hosts[tier].ask('memory', 0)
     for (const count of COUNTS) {
-      const value = ((await hosts[tier].ask('memory', count)) - empty) / count
+      const value = growth(empty, await hosts[tier].ask('memory', count)) / count
       const isBound = tier === 'isolate' && count === 50
       const goal: Goal | null = isBound ? { of: 'value', atMost: 4 } : null
       const name = `${tier}: an idle plugin, ${count} running (PSS)`

@@ -5,12 +5,6 @@ import { hookSources } from './hooks.ts'
 import { WebhookRequest } from './ingress.ts'
 import { SearchQuery } from './search.ts'
 
-/**
- * Largest frame in bytes, either way: a 5 MB media message in base64 fits, and a frame above it is refused before it is
- * read into memory (attack 37).
- */
-export const MAX_FRAME_BYTES = 16 * 1024 * 1024
-
 const CallId = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 
 /** An error as it crosses: a code and a text for people, never a stack or a cause. */

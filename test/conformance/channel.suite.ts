@@ -4,7 +4,7 @@ import type { Channel } from '../../engine-node/rpc/channel.ts'
 import { MAX_UNREAD_FRAMES } from '../../engine-node/rpc/inbox.ts'
 import { createPeer } from '../../engine-node/rpc/peer.ts'
 import { type ErrorCode, GatewayError } from '../../src/contract/errors.ts'
-import { MAX_FRAME_BYTES } from '../../src/contract/frames.ts'
+import { MAX_FRAME_BYTES } from '../../src/contract/frame-size.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 
 export interface ChannelUnderTest {

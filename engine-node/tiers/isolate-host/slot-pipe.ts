@@ -1,7 +1,7 @@
 // Frames between one isolate and its pipe: cut out of the bytes on the way in, put into bytes on the way out. What the isolate
 // sends is judged by nobody here; the gateway does that.
 import type { Socket } from 'node:net'
-import { MAX_FRAME_BYTES } from '../../../src/contract/frames.ts'
+import { MAX_FRAME_BYTES } from '../../../src/contract/frame-size.ts'
 import { createFrameReader } from '../../rpc/frame-reader.ts'
 import { TEXT_SEPARATOR } from '../../rpc/text-channel.ts'
 

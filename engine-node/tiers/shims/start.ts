@@ -1,12 +1,15 @@
 // Entry of the guest inside an isolate. The host gives it two functions and the plugin's files, all of them text, and takes
 // back what it may call. It is bundled into one file (tiers/isolate-bundle.ts).
-import { capabilities, SEND_TIMEOUT_MS } from '../../../src/contract/capabilities.ts'
+import type { ContractFacts } from '../../guest/contract-facts.ts'
 import { errorStack } from '../../guest/error-text.ts'
 import { toPlugin } from '../../guest/plugin-export.ts'
 import { createRuntime } from '../../guest/runtime.ts'
 import { createTurnScopes } from '../../guest/turn-scopes.ts'
 import { createTextChannel } from '../../rpc/text-channel.ts'
 import { createRealm } from './realm.ts'
+
+/** Written in by the bundler (tiers/isolate-bundle.ts). */
+declare const CONTRACT_FACTS: ContractFacts
 
 /** The host's functions: frames out, and one question with its answer. Both take and give text alone. */
 export interface IsolateBridge {
@@ -40,9 +43,7 @@ export function start({ send, call }: IsolateBridge, filesText: string): Isolate
     clock: { now: Date.now, elapsed: Date.now, after: timers.after },
     scopes: createTurnScopes(),
     load: async main => toPlugin(esModules.isOne(main) ? await esModules.importMain(main) : require(main)),
-    verbs: Object.keys(capabilities),
-    // The host has a deadline for each verb; this one only keeps a promise from waiting for ever.
-    callTimeoutMs: 2 * SEND_TIMEOUT_MS,
+    facts: CONTRACT_FACTS,
   })
   return {
     deliver,
