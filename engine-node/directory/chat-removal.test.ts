@@ -6,7 +6,7 @@ import { messages } from '../../src/db/schema.ts'
 import { insertSession } from '../../src/db/sessions.ts'
 import { openFile, type TestDatabase } from '../../test/support/api-database.ts'
 import { createLog } from '../log.ts'
-import { made } from '../store/write-queue.ts'
+import { made } from '../store/queued-statement.ts'
 import { createChatRemoval } from './chat-removal.ts'
 
 const sessionId = '7d8f8f3e-0f0e-4a43-9d1c-2d5f0c7b8a11'

@@ -3,7 +3,7 @@ import type { SessionId } from '../../src/contract/ids.ts'
 import { insertSession } from '../../src/db/sessions.ts'
 import { openFile, type TestDatabase } from '../../test/support/api-database.ts'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
-import { made } from '../store/write-queue.ts'
+import { made } from '../store/queued-statement.ts'
 import {
   type Accepted,
   createIdempotencyKeys,

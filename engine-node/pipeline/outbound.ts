@@ -34,7 +34,10 @@ export interface Outcome {
 }
 
 export interface Outbound extends OutboundPort {
-  /** To be called when the row is durable. Resolves when the socket has it or the connection is gone; rejects as Line.add. */
+  /**
+   * To be called when the row is queued by `commitAhead`. Resolves when the socket has it or the connection is gone; rejects as
+   * Line.add.
+   */
   accept(outgoing: Outgoing): Promise<void>
   /** WhatsApp's answer to an accepted message, or its state as it is when none comes in time. */
   outcome(of: { sessionId: string; waMessageId: string; id: string }, withinMs: number): Promise<Outcome>

@@ -67,7 +67,7 @@ export const ACK_ANSWER_MS = 10_000
 
 export function createSender(deps: {
   db: Db
-  queue: Pick<WriteQueue, 'commit'>
+  queue: Pick<WriteQueue, 'commitAhead'>
   sealer: Sealer
   clock: Clock
   /** The connection of a session. Rejects with `not_found`, `session_not_started` or `session_not_ready`. */
@@ -208,10 +208,16 @@ export function createSender(deps: {
       timestamp: outgoing.timestamp,
     }
     fault?.('outbound.before-commit')
-    await queue.commit([...statements, ...by.keep(accepted)])
-    fault?.('outbound.after-commit')
+    const stored = queue.commitAhead([...statements, ...by.keep(accepted)], () =>
+      fault?.('outbound.after-commit'),
+    )
+    // Handed over meanwhile: its frame waits at the gate for the row, and shares the commit of its ratchet step.
+    const written = outbound.accept(outgoing)
+    // Where neither works, it is the row that its caller has to hear of.
+    written.catch(() => {})
+    await stored
     news.tellPersisted(row)
-    await outbound.accept(outgoing)
+    await written
     return accepted
   }
 

@@ -15,8 +15,9 @@ import type { Db, Statement } from '../../src/db/db.ts'
 import { deleteJournal } from '../../src/db/decrypt-journal.ts'
 import { forgetGroups } from '../../src/db/directory/groups.ts'
 import type { Fault } from '../fault.ts'
+import type { QueuedStatement } from '../store/queued-statement.ts'
 import type { Sealer } from '../store/sealer.ts'
-import type { QueuedStatement, WriteQueue } from '../store/write-queue.ts'
+import type { WriteQueue } from '../store/write-queue.ts'
 import { type AddressBook, createAddressBook } from './people.ts'
 
 export interface AuthStore {

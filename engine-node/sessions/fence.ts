@@ -3,7 +3,8 @@
 // statements, as nobody who writes for a session can forget to ask for it then.
 import { GatewayError } from '../../src/contract/errors.ts'
 import { guardLease, isStaleClaim } from '../../src/db/leases.ts'
-import type { QueuedStatement, WriteQueue } from '../store/write-queue.ts'
+import type { QueuedStatement } from '../store/queued-statement.ts'
+import type { WriteQueue } from '../store/write-queue.ts'
 
 export interface Fence {
   /** For everybody who writes for sessions. A refused commit rejects with `session_elsewhere`. */
@@ -30,21 +31,26 @@ export function createFence(queue: WriteQueue): Fence {
     return found.size === 0 ? none : [...found]
   }
 
+  const guarded =
+    (commit: WriteQueue['commitAhead']): WriteQueue['commitAhead'] =>
+    async (statements, written) => {
+      const before = guardsOf(statements)
+      if (before.length === 0) return await commit(statements, written)
+      try {
+        return (await commit([...before, ...statements], written)).slice(before.length)
+      } catch (error) {
+        // Without its cause: to whoever looks for a refused row this one must not look like it.
+        throw isStaleClaim(error)
+          ? new GatewayError('session_elsewhere', 'Another engine has taken over this session')
+          : error
+      }
+    }
+
   return {
     queue: {
       ...queue,
-      async commit(statements) {
-        const before = guardsOf(statements)
-        if (before.length === 0) return await queue.commit(statements)
-        try {
-          return (await queue.commit([...before, ...statements])).slice(before.length)
-        } catch (error) {
-          // Without its cause: to whoever looks for a refused row this one must not look like it.
-          throw isStaleClaim(error)
-            ? new GatewayError('session_elsewhere', 'Another engine has taken over this session')
-            : error
-        }
-      },
+      commit: guarded(queue.commit),
+      commitAhead: guarded(queue.commitAhead),
       put(statements, written, instead) {
         const before = guardsOf(statements)
         if (before.length === 0) queue.put(statements, written, instead)

@@ -91,6 +91,27 @@ describe('what the database refuses, and says which it is', () => {
     expect(gone).toEqual(['later'])
   })
 
+  it('keeps what waits behind a commit ahead from going too, and tells its caller', async () => {
+    const { queue, target } = createTelling()
+    const failures: unknown[] = []
+    queue.onFailure(error => failures.push(error))
+    const order: string[] = []
+    const stored = queue.commitAhead([to('row')], () => order.push('written'))
+    queue.after(() => order.push('frame'))
+    await stored
+    expect(order).toEqual(['written', 'frame'])
+    const refused = queue.commitAhead([to('twice')], () => order.push('never'))
+    queue.put([to('ratchet')])
+    queue.after(() => order.push('never'))
+    await expect(refused).rejects.toThrow('UNIQUE')
+    await queue.settled()
+    expect([order, failures.length, target.commits]).toEqual([
+      ['written', 'frame'],
+      1,
+      [['row'], ['ratchet']],
+    ])
+  })
+
   it('counts the statements that a later state of a key has replaced', async () => {
     const { queue, target } = createTelling()
     queue.put([{ ...to('old'), key: 'k' }, to('a')])

@@ -2,26 +2,17 @@
 // next commit. It knows statements and order; what they mean is others' business.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { GatewayError } from '../../src/contract/errors.ts'
-import type { Changes, SqlValue, Statement, Writer } from '../../src/db/db.ts'
+import type { Changes, Statement, Writer } from '../../src/db/db.ts'
+import { lastOfEachKey, made, type QueuedStatement } from './queued-statement.ts'
 import { causeOf, faultOf, refusedPosition, Unwritten } from './write-fault.ts'
-
-/**
- * A statement that replaces an earlier one of the same `key` in the same commit: only the last state of a key is worth writing,
- * and making. A value may be a function for that, which is called when the statement is about to be written and must not throw.
- */
-export interface QueuedStatement extends Omit<Statement, 'args'> {
-  args: readonly (SqlValue | (() => SqlValue))[]
-  key?: string
-}
-
-/** The statement as it is at this moment. */
-export const made = ({ sql, args }: QueuedStatement): Statement => ({
-  sql,
-  args: args.map(value => (typeof value === 'function' ? value() : value)),
-})
 
 export interface WriteQueue extends Writer, AsyncDisposable {
   commit(statements: readonly QueuedStatement[]): Promise<Changes>
+  /**
+   * A commit that others rely on before it is durable, since what they do waits in `after`: where it is refused, nothing that
+   * waits goes, as with a `put`. `written` is called before anything is let go.
+   */
+  commitAhead(statements: readonly QueuedStatement[], written?: () => void): Promise<Changes>
   /**
    * Queues statements in order, as one unit, without waiting. `written` hears their changes, before anything that waits in
    * `after` is let go; a failure is told to the `onFailure` listeners, and nothing that waits goes then. What the database
@@ -73,6 +64,8 @@ interface Entry {
   resolve?: (changes: Changes) => void
   reject?: (error: unknown) => void
   instead?: ((error: unknown) => readonly QueuedStatement[] | null) | undefined
+  /** Its loss is everybody's to know. */
+  isRelied: boolean
 }
 
 /** The entry whose statement the database has refused; -1 where it does not say. */
@@ -153,10 +146,9 @@ export function createWriteQueue(deps: {
   function refuse(entry: Entry, error: unknown): Entry[] {
     const { sequence, turn } = entry
     const other = entry.instead?.(error) ?? null
-    if (other !== null) return [{ sequence, turn, statements: other }]
-    // A caller that waits gets its own refusal; a put has no caller, so its loss is everybody's to know.
-    if (entry.reject) entry.reject(error)
-    else announce(unwritable(error), durable)
+    if (other !== null) return [{ sequence, turn, statements: other, isRelied: true }]
+    entry.reject?.(error)
+    if (entry.isRelied) announce(unwritable(error), durable)
     return []
   }
 
@@ -173,11 +165,7 @@ export function createWriteQueue(deps: {
 
   /** Commits as one transaction; resolves with the changes of each statement given, in order. */
   async function write(statements: readonly QueuedStatement[]): Promise<Changes> {
-    const last = new Map<string, number>()
-    for (const [index, { key }] of statements.entries()) if (key !== undefined) last.set(key, index)
-    const kept: number[] = []
-    for (const [index, { key }] of statements.entries())
-      if (key === undefined || last.get(key) === index) kept.push(index)
+    const kept = lastOfEachKey(statements)
     const changes: Changes = statements.map(() => 0)
     if (kept.length === 0) return changes
     const batch = kept.map(index => made(statements[index] as QueuedStatement))
@@ -261,14 +249,25 @@ export function createWriteQueue(deps: {
       { cause },
     )
 
+  /** A caller that waits gets its own refusal; a put has no caller. */
+  function commit(statements: readonly QueuedStatement[], isRelied: boolean, written = () => {}) {
+    if (closing) return Promise.reject(unwritable(new Error('the write queue is closed')))
+    return new Promise<Changes>((done, reject) => {
+      const resolve = (changes: Changes) => {
+        written()
+        done(changes)
+      }
+      enqueue({ statements, resolve, reject, isRelied })
+    })
+  }
+
   return {
-    commit(statements) {
-      if (closing) return Promise.reject(unwritable(new Error('the write queue is closed')))
-      return new Promise((resolve, reject) => enqueue({ statements, resolve, reject }))
-    },
+    commit: statements => commit(statements, false),
+    commitAhead: (statements, written) => commit(statements, true, written),
     put(statements, written, instead) {
       if (closing) announce(unwritable(new Error('the write queue is closed')), durable)
-      else if (statements.length > 0) enqueue({ statements, instead, ...(written && { resolve: written }) })
+      else if (statements.length > 0)
+        enqueue({ statements, instead, isRelied: true, ...(written && { resolve: written }) })
     },
     after(ready) {
       if (queued === durable) {

@@ -151,6 +151,20 @@ describe('a message that was accepted and not written', () => {
   })
 })
 
+describe('a message that the database refuses', () => {
+  it('does not go, though it was on its way, and the next one does', async () => {
+    rig.disk.refuses = ({ sql, args }) => sql.startsWith('INSERT INTO messages') && args.includes('poison')
+    const before = await sentIds()
+    await statusOf(before[0] ?? '').toEqual(['sent', null])
+    await expect(send('poison')).rejects.toThrow('refused by the test')
+    await reconnect()
+    expect(await sentIds()).toEqual(before)
+    const { messageId, state } = await send('next', { wait: 'ack' })
+    expect([state, await sentIds()]).toEqual(['sent', [...before, messageId]])
+    expect((await gateway.messages(sessionId)).map(({ body }) => body)).toEqual(['warm', 'next'])
+  })
+})
+
 describe('a message that WhatsApp refuses', () => {
   it('with 479 goes once more with fresh devices', async () => {
     rig.whatsapp.nackNext(479)
