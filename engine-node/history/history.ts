@@ -3,7 +3,7 @@
 import type { Db } from '../../src/db/db.ts'
 import { announceChunk, endChunk, historyTotals, markChunk, pendingChunks } from '../../src/db/history.ts'
 import { applyEarlier } from '../../src/db/message-changes.ts'
-import { dropTwin, insertMessage } from '../../src/db/message-writes.ts'
+import { insertToldMessage } from '../../src/db/message-writes.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { IncomingFiles } from '../media/incoming-files.ts'
@@ -95,8 +95,7 @@ export function createHistory(deps: {
       .toReversed()
       .map(message => ({ message, row: historyRow(sessionId, message, { id: nextRowId(), sealer }) }))
     const stored = rows.flatMap(({ row, message: { media } }) => [
-      insertMessage(row),
-      ...(row.phoneId != null && row.lidId != null ? [dropTwin(row)] : []),
+      insertToldMessage(row),
       ...(media ? files.expectOld(row, media) : []),
     ])
     // What was done to them live came first.

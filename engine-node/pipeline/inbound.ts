@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import type { SessionId } from '../../src/contract/ids.ts'
 import { IncomingMessage } from '../../src/contract/message.ts'
 import type { Db } from '../../src/db/db.ts'
-import { dropTwin, dropUndecrypted, insertMessage, markTold } from '../../src/db/message-writes.ts'
+import { dropUndecrypted, insertToldMessage, markTold } from '../../src/db/message-writes.ts'
 import { type NewMessageRow, undecryptedMessages, untoldMessages } from '../../src/db/messages.ts'
 import type { Clock } from '../clock.ts'
 import type { Fault } from '../fault.ts'
@@ -87,11 +87,9 @@ export function createInbound(deps: {
   /** The statements of a new row, and whether their changes say that it is new. */
   function insertion(row: NewMessageRow) {
     const before = undecrypted.has(nameOf(row.sessionId, row.waMessageId)) ? [dropUndecrypted(row)] : []
-    const after = row.phoneId != null && row.lidId != null ? [dropTwin(row)] : []
     return {
-      statements: [...before, insertMessage(row), ...after],
-      isNew: (changes: readonly number[]) =>
-        changes[before.length] === 1 && (after.length === 0 || changes[before.length + 1] !== 1),
+      statements: [...before, insertToldMessage(row)],
+      isNew: (changes: readonly number[]) => changes[before.length] === 1,
     }
   }
 
@@ -164,7 +162,7 @@ export function createInbound(deps: {
         const row = missedRow(sessionId, missed)
         const { waMessageId, reason } = missed
         undecrypted.add(nameOf(sessionId, waMessageId))
-        queue.put([insertMessage(row), dropTwin(row)])
+        queue.put([insertToldMessage(row)])
         log.warn({ sessionId, waMessageId, reason }, 'a message could not be decrypted')
       }
     },

@@ -35,8 +35,17 @@ const columns = {
 
 const names = Object.keys(columns)
 const binds = Object.values(columns)
-const INSERT = `INSERT INTO messages (${names.map(name => `"${name}"`).join(', ')})
-VALUES (${names.map(() => '?').join(', ')}) ON CONFLICT (session_id, chat_id, sender_id, wa_message_id) DO NOTHING`
+const INTO = `INSERT INTO messages (${names.map(name => `"${name}"`).join(', ')})`
+const VALUES = names.map((_, index) => `?${index + 1}`).join(', ')
+const ONCE = 'ON CONFLICT (session_id, chat_id, sender_id, wa_message_id) DO NOTHING'
+const INSERT = `${INTO} VALUES (${VALUES}) ${ONCE}`
+
+const bound = (name: keyof typeof columns) => `?${names.indexOf(name) + 1}`
+const BOTH = `${bound('phone_id')}, ${bound('lid_id')}`
+const INSERT_WITHOUT_TWIN = `${INTO} SELECT ${VALUES} WHERE NOT EXISTS (SELECT 1 FROM messages t
+  WHERE t.session_id = ${bound('session_id')} AND t.wa_message_id = ${bound('wa_message_id')}
+  AND t.direction = ${bound('direction')} AND (t.phone_id IN (${BOTH}) OR t.lid_id IN (${BOTH}))
+  AND t.chat_id IN (${bound('chat_id')}, ${BOTH})) ${ONCE}`
 
 /** Changes no row when the message is stored already: WhatsApp redelivers, and one message is one row. */
 export const insertMessage = (row: NewMessageRow): Statement => ({
@@ -45,23 +54,13 @@ export const insertMessage = (row: NewMessageRow): Statement => ({
 })
 
 /**
- * To be committed right behind `insertMessage`: takes the row back when the message is stored already under the other id of
- * the same person, as happens when WhatsApp redelivers after the pair of phone and lid became known.
+ * The same for what WhatsApp tells of. It changes no row either when the message is stored under the other id of the same person,
+ * as happens when WhatsApp redelivers after the pair of phone and lid became known.
  */
-export const dropTwin = (row: NewMessageRow): Statement => ({
-  sql: `DELETE FROM messages WHERE id = ?1 AND EXISTS (SELECT 1 FROM messages t
-    WHERE t.session_id = ?2 AND t.wa_message_id = ?3 AND t.id <> ?1 AND t.direction = ?4
-    AND (t.phone_id IN (?5, ?6) OR t.lid_id IN (?5, ?6)) AND t.chat_id IN (?7, ?5, ?6))`,
-  args: [
-    row.id,
-    row.sessionId,
-    row.waMessageId,
-    row.direction,
-    row.phoneId ?? null,
-    row.lidId ?? null,
-    row.chatId,
-  ],
-})
+export const insertToldMessage = (row: NewMessageRow): Statement => {
+  const { sql, args } = insertMessage(row)
+  return { sql: row.phoneId != null && row.lidId != null ? INSERT_WITHOUT_TWIN : sql, args }
+}
 
 /** To be committed right before `insertMessage`: the content has come, so what stood in its place goes. */
 export const dropUndecrypted = (row: NewMessageRow): Statement => ({

@@ -11,11 +11,13 @@ import { chatHistory } from './chat-history.ts'
 import type { Db } from './db.ts'
 import { reactionsTo } from './message-changes.ts'
 import { findMediaByWaId } from './message-media.ts'
+import { insertToldMessage } from './message-writes.ts'
 import {
   findByWaId,
   findMessage,
   isTwinOfAny,
   listMessages,
+  type NewMessageRow,
   pendingMessages,
   unannouncedMessages,
   undecryptedMessages,
@@ -96,6 +98,15 @@ describe('found by an index of a few', () => {
       expect(plan).toMatch(index)
       expect(plan).not.toMatch(/messages_by_session|^SCAN messages$/)
     }
+  })
+
+  it('a message’s twin under the other id of its person', async () => {
+    const row = { id: 'x', sessionId, waMessageId: 'W', chatId: person, phoneId: person, lidId: lid }
+    const { sql, args } = insertToldMessage(row as NewMessageRow)
+    const { rows } = await client.execute({ sql: `EXPLAIN QUERY PLAN ${sql}`, args: args as null[] })
+    expect(rows.map(({ detail }) => String(detail)).join('; ')).toMatch(
+      /SEARCH t USING .*INDEX messages_by_wa_id/,
+    )
   })
 
   it('a list without a filter, in the order of its index', async () => {

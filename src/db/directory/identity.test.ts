@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openFile, type TestDatabase } from '../../../test/support/api-database.ts'
 import type { Statement } from '../db.ts'
-import { dropTwin, insertMessage } from '../message-writes.ts'
+import { insertMessage, insertToldMessage } from '../message-writes.ts'
 import type { NewMessageRow } from '../messages.ts'
 import { chats, contacts, conversationMappings, groupMembers, messages } from '../schema.ts'
 import { insertSession } from '../sessions.ts'
@@ -237,8 +237,7 @@ describe('people', () => {
       await commit(
         ...people(...told),
         learnChats(SESSION, [{ chatId, person: told[0] }], step),
-        insertMessage(row),
-        ...(row.phoneId && row.lidId ? [dropTwin(row)] : []),
+        insertToldMessage(row),
       )
       expect(await database.db.$count(messages)).toBe(before + 1)
     }
