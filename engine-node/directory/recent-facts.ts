@@ -3,7 +3,7 @@
 import type { ChatFact } from '../../src/db/directory/chats.ts'
 import type { PersonFact } from '../../src/db/directory/people.ts'
 
-/** Entries over all sessions: some megabytes. Beyond it the oldest goes. */
+/** People's ids and chats over all sessions: some megabytes. Beyond it the oldest goes. */
 const MAX_ENTRIES = 20_000
 
 export interface RecentFacts {
@@ -14,13 +14,26 @@ export interface RecentFacts {
   clear(): void
 }
 
-export function createRecentFacts(max = MAX_ENTRIES): RecentFacts {
-  const last = new Map<string, string>()
+/** What was last said of an id, by what it is about. */
+type Said = Record<string, unknown>
 
-  function isNew(key: string, value: string): boolean {
-    if (last.get(key) === value) return false
-    last.delete(key)
-    last.set(key, value)
+export function createRecentFacts(max = MAX_ENTRIES): RecentFacts {
+  const last = new Map<string, Said>()
+
+  /** Whether any of it is another than before; what it leaves undefined stays. */
+  function isNew(name: string, facts: Said): boolean {
+    const said = last.get(name)
+    let isChanged = said === undefined
+    const now: Said = said ?? {}
+    for (const key in facts) {
+      const value = facts[key]
+      if (value === undefined || now[key] === value) continue
+      now[key] = value
+      isChanged = true
+    }
+    if (!isChanged) return false
+    last.delete(name)
+    last.set(name, now)
     for (const oldest of last.keys()) {
       if (last.size <= max) break
       last.delete(oldest)
@@ -30,19 +43,14 @@ export function createRecentFacts(max = MAX_ENTRIES): RecentFacts {
 
   return {
     isNewPerson(sessionId, { phoneId, lidId, ...names }) {
-      const ids = [phoneId, lidId].filter(id => id !== null)
-      const news = ids.flatMap(id =>
-        Object.entries(names)
-          .filter(([, value]) => value !== undefined)
-          .map(([key, value]) => isNew(`${sessionId} ${id} ${key}`, JSON.stringify(value))),
-      )
-      if (phoneId !== null && lidId !== null)
-        // Both ways, since either id may have been said to belong to somebody else in between.
-        news.push(isNew(`${sessionId} ${phoneId} lid`, lidId), isNew(`${sessionId} ${lidId} phone`, phoneId))
-      else news.push(...ids.map(id => isNew(`${sessionId} ${id}`, '')))
+      // Both are asked, as either id may have been said to belong to somebody else in between.
+      const news = [
+        phoneId !== null && isNew(`${sessionId} ${phoneId}`, { ...names, lidId: lidId ?? undefined }),
+        lidId !== null && isNew(`${sessionId} ${lidId}`, { ...names, phoneId: phoneId ?? undefined }),
+      ]
       return news.includes(true)
     },
-    isNewChat: (sessionId, fact) => isNew(`${sessionId} chat ${fact.chatId}`, JSON.stringify(fact)),
+    isNewChat: (sessionId, fact) => isNew(`${sessionId} chat ${fact.chatId}`, { fact: JSON.stringify(fact) }),
     forgetChat: (sessionId, chatId) => void last.delete(`${sessionId} chat ${chatId}`),
     clear: () => last.clear(),
   }

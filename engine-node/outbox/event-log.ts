@@ -1,6 +1,6 @@
 // Makes the statements that record an event, with a delivery for each webhook that wants it. Whoever caused the event commits
 // them together with the cause, so neither exists without the other.
-import { createHash } from 'node:crypto'
+import { hash as digest } from 'node:crypto'
 import { type EventData, type EventName, identify } from '../../src/contract/events.ts'
 import type { Statement } from '../../src/db/db.ts'
 import { insertDelivery } from '../../src/db/delivery-queue.ts'
@@ -26,7 +26,7 @@ export interface EventLog {
 /** Hex digits of a digest in a key: enough that no sender finds a second text with the same ones. */
 const HASH_LENGTH = 32
 
-const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, HASH_LENGTH)
+const hash = (text: string) => digest('sha256', text, 'hex').slice(0, HASH_LENGTH)
 
 export function createEventLog(deps: {
   /** The webhooks of a session, from memory: recording must not wait for a query. */

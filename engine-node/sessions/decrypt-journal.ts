@@ -1,6 +1,6 @@
 // Remembers what each ciphertext said, since it can be decrypted only once: when WhatsApp delivers it again, after a crash
 // or a lost receipt, the journal answers.
-import { createHash } from 'node:crypto'
+import { hash as digest } from 'node:crypto'
 import type { BinaryNode, SocketConfig, WAMessage } from 'baileys'
 import type { Db } from '../../src/db/db.ts'
 import {
@@ -106,7 +106,7 @@ export async function loadDecryptJournal(deps: {
   function journalled<A>(decrypt: (arg: A) => Promise<Uint8Array>, ciphertextOf: (arg: A) => Uint8Array) {
     return async (arg: A): Promise<Uint8Array> => {
       const ciphertext = ciphertextOf(arg)
-      const hash = createHash('sha256').update(ciphertext).digest('base64')
+      const hash = digest('sha256', ciphertext, 'base64')
       const before = await remembered(hash)
       if (before) return before
       const plaintext = await decrypt(arg)

@@ -15,6 +15,9 @@ export interface Fence {
   forget(sessionId: string): void
 }
 
+/** Of a session's id, a UUID: longer texts would be hashed whole for each look. */
+const ID_LENGTH = 36
+
 const none: readonly QueuedStatement[] = []
 
 export function createFence(queue: WriteQueue): Fence {
@@ -25,7 +28,7 @@ export function createFence(queue: WriteQueue): Fence {
     const found = new Set<QueuedStatement>()
     for (const { args } of statements)
       for (const arg of args) {
-        const guard = typeof arg === 'string' ? guards.get(arg) : undefined
+        const guard = typeof arg === 'string' && arg.length === ID_LENGTH ? guards.get(arg) : undefined
         if (guard) found.add(guard)
       }
     return found.size === 0 ? none : [...found]

@@ -10,9 +10,10 @@ const neutralServers: Record<string, string> = {
   'hosted.lid': 'lid',
 }
 
-function split(id: string): { user: string; server: string } {
-  const at = id.lastIndexOf('@')
-  return { user: id.slice(0, at), server: id.slice(at + 1).toLowerCase() }
+/** Where what names a device begins in the text before the `@`: `1555…:3`, `1555…_1:3`. */
+function personEnd(user: string): number {
+  for (let at = 0; at < user.length; at += 1) if (user[at] === ':' || user[at] === '_') return at
+  return user.length
 }
 
 /**
@@ -20,15 +21,18 @@ function split(id: string): { user: string; server: string } {
  * (`1555…:3@s.whatsapp.net`). A device suffix names a device and not another person, so it is dropped.
  */
 export function toNeutral(id: string): string {
-  const { user, server } = split(id)
+  // Several times for every message, so by hand and not by expressions.
+  const at = id.lastIndexOf('@')
+  const user = id.slice(0, at)
+  const server = id.slice(at + 1).toLowerCase()
   const neutral = neutralServers[server] ?? server
-  const person =
-    neutral === 'c.us' || neutral === 'lid' ? (user.replace(/^\+/, '').split(/[_:]/, 1)[0] ?? '') : user
+  if (neutral !== 'c.us' && neutral !== 'lid') return `${user}@${neutral}`
+  const person = user.slice(user.startsWith('+') ? 1 : 0, personEnd(user))
   return `${person}@${neutral}`
 }
 
 /** A neutral id as Baileys takes it. */
 export function toJid(id: string): string {
-  const { user, server } = split(toNeutral(id))
-  return `${user}@${server === 'c.us' ? 's.whatsapp.net' : server}`
+  const neutral = toNeutral(id)
+  return neutral.endsWith('@c.us') ? `${neutral.slice(0, -'c.us'.length)}s.whatsapp.net` : neutral
 }

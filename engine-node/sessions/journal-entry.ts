@@ -22,10 +22,13 @@ const Attrs = v.nullable(v.record(v.string(), v.string()))
 const LENGTH_BYTES = 4
 
 export function packEntry({ attrs, plaintext }: JournalEntry): Uint8Array {
-  const text = Buffer.from(JSON.stringify(attrs))
-  const length = Buffer.alloc(LENGTH_BYTES)
-  length.writeUInt32BE(text.length)
-  return Buffer.concat([length, text, plaintext])
+  const text = JSON.stringify(attrs)
+  const length = Buffer.byteLength(text)
+  const entry = Buffer.allocUnsafe(LENGTH_BYTES + length + plaintext.length)
+  entry.writeUInt32BE(length)
+  entry.write(text, LENGTH_BYTES)
+  entry.set(plaintext, LENGTH_BYTES + length)
+  return entry
 }
 
 export function unpackEntry(bytes: Uint8Array): JournalEntry {

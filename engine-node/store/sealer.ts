@@ -53,7 +53,12 @@ export function createSealer(key: Uint8Array): Sealer {
       const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(context))
       const body = cipher.update(plain)
       cipher.final()
-      return Buffer.concat([header, iv, body, cipher.getAuthTag()])
+      const sealed = Buffer.allocUnsafe(HEADER_BYTES + body.length + TAG_BYTES)
+      header.copy(sealed)
+      sealed.set(iv, 1 + SALT_BYTES)
+      body.copy(sealed, HEADER_BYTES)
+      cipher.getAuthTag().copy(sealed, HEADER_BYTES + body.length)
+      return sealed
     },
     open(sealed, context) {
       if (sealed.length < HEADER_BYTES + TAG_BYTES || sealed[0] !== VERSION) throw unreadable(context)
