@@ -1,6 +1,6 @@
 // The engine as the gateway wires it, without the API, as a child of benches.
 import { WA_CERT_DETAILS } from 'baileys'
-import { and, eq, isNull } from 'drizzle-orm'
+import { eq, isNotNull, max } from 'drizzle-orm'
 import * as v from 'valibot'
 import { createLog } from '../../engine-node/log.ts'
 import { openEngine } from '../../engine-node/open-engine.ts'
@@ -10,7 +10,7 @@ import { readSettings } from '../../engine-node/settings.ts'
 import { PluginId, type SessionId } from '../../src/contract/ids.ts'
 import { OutgoingText } from '../../src/contract/message.ts'
 import { CreateWebhook } from '../../src/contract/webhook.ts'
-import { messages } from '../../src/db/schema.ts'
+import { events, messages } from '../../src/db/schema.ts'
 import { allSessions } from '../../src/db/sessions.ts'
 import { answerParent, childOptions } from './child.ts'
 import { settleMemory } from './memory.ts'
@@ -51,9 +51,11 @@ async function createEngineHost({ url, rootKey, folder }: v.InferOutput<typeof O
 
   const statusOf = async (id: SessionId) => (await allSessions(db)).find(row => row.id === id)?.status
 
-  /** Messages that are stored and whose plugins have heard of them; their event and its delivery were committed with them. */
-  async function heard(): Promise<number> {
-    return await db.$count(messages, and(eq(messages.direction, 'incoming'), isNull(messages.untold)))
+  const received = () => db.$count(messages, eq(messages.direction, 'incoming'))
+  /** The last event of all: one for each message that is received, in one commit with it. */
+  async function lastEvent(): Promise<number> {
+    const [row] = await db.select({ seq: max(events.seq) }).from(events)
+    return row?.seq ?? 0
   }
 
   const commands = {
@@ -98,10 +100,14 @@ async function createEngineHost({ url, rootKey, folder }: v.InferOutput<typeof O
           wait: 'ack',
         }),
       ),
-    heard,
-    /** Resolves when so many have been heard of, since the first. */
-    async receive(total: number) {
-      await until(async () => ((await heard()) >= total ? true : null))
+    /** Resolves when so many more are stored, and plugins have heard of all. */
+    async receive(count: number) {
+      const before = { events: await lastEvent(), messages: await received() }
+      // Both by an index: a count of all messages, fifty times a second, would be a part of what is measured.
+      await until(async () => ((await lastEvent()) >= before.events + count ? true : null))
+      await until(async () => ((await db.$count(messages, isNotNull(messages.untold))) === 0 ? true : null))
+      const added = (await received()) - before.messages
+      if (added !== count) throw new Error(`${added} messages were stored, and not ${count}`)
     },
     /** RSS in MB, when it is still. */
     async memory() {
