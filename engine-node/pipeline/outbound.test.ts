@@ -105,6 +105,20 @@ describe('outbound', () => {
     await becomes('OLD', { status: 'failed', error: 'expired' })
   })
 
+  it('expires what waits in a session without a connection, and leaves what a connection has', async () => {
+    await accepted('OLD', clock.now() - MAX_AGE_MS - 1)
+    await accepted('NEW')
+    await outbound.expire()
+    expect(await row('OLD')).toMatchObject({ status: 'failed', error: 'expired' })
+    expect(await row('NEW')).toMatchObject({ status: 'pending' })
+    expect(told.filter(each => each.startsWith('message.failed'))).toEqual(['message.failed OLD failed'])
+    outbound.connected(sessionId, link)
+    await expect.poll(() => sent, { interval: 2 }).toEqual(['NEW'])
+    await accepted('LATER', clock.now() - MAX_AGE_MS - 1)
+    await outbound.expire()
+    expect(await row('LATER')).toMatchObject({ status: 'pending' })
+  })
+
   it('tells of a message once, when WhatsApp first shows that it has it', async () => {
     outbound.connected(sessionId, link)
     await outbound.accept(await accepted('A'))

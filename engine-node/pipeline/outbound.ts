@@ -25,6 +25,9 @@ import type { Tell } from './tell.ts'
 /** When the database could not be read at the start of a connection. */
 const READ_AGAIN_MS = 5_000
 
+/** Messages that are given up at a look; the next one takes more. */
+const MAX_EXPIRED = 10_000
+
 /** Acknowledged messages that are known as such without a look into the database, when their receipts come. */
 const MAX_KNOWN = 10_000
 
@@ -41,6 +44,8 @@ export interface Outbound extends OutboundPort {
   accept(outgoing: Outgoing): Promise<void>
   /** WhatsApp's answer to an accepted message, or its state as it is when none comes in time. */
   outcome(of: { sessionId: string; waMessageId: string; id: string }, withinMs: number): Promise<Outcome>
+  /** Gives up what has become too old in sessions without a connection. */
+  expire(): Promise<void>
   /** Tells of what was acknowledged in these sessions and not told before a crash. To be called before they run. */
   restore(isOurs: (sessionId: string) => boolean): Promise<void>
 }
@@ -162,7 +167,7 @@ export function createOutbound(deps: {
 
   async function load(sessionId: string, line: Line): Promise<void> {
     await queue.settled()
-    const left = (await pendingMessages(db, sessionId)).map(toOutgoing)
+    const left = (await pendingMessages(db, { sessionId })).map(toOutgoing)
     if (lines.get(sessionId) !== line) return
     const oldest = clock.now() - MAX_AGE_MS
     for (const outgoing of left) if (outgoing.createdAt < oldest) await failed(outgoing, 'expired')
@@ -171,7 +176,7 @@ export function createOutbound(deps: {
 
   async function failAll(sessionId: string, reason: string): Promise<void> {
     await queue.settled()
-    for (const row of await pendingMessages(db, sessionId)) await failed(toOutgoing(row), reason)
+    for (const row of await pendingMessages(db, { sessionId })) await failed(toOutgoing(row), reason)
   }
 
   function loadUntilDone(sessionId: string, line: Line) {
@@ -234,6 +239,10 @@ export function createOutbound(deps: {
         hearing.delete(heard.resolve)
         if (hearing.size === 0) waiters.delete(name)
       }
+    },
+    async expire() {
+      for (const row of await pendingMessages(db, { before: clock.now() - MAX_AGE_MS, limit: MAX_EXPIRED }))
+        if (!lines.has(row.sessionId)) await failed(toOutgoing(row), 'expired')
     },
     async restore(isOurs) {
       announce((await unannouncedMessages(db)).filter(({ sessionId }) => isOurs(sessionId)))

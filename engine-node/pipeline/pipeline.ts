@@ -25,6 +25,7 @@ import { createPollTally } from './poll-tally.ts'
 import { createSender, type Sender } from './sender.ts'
 import { createTell } from './tell.ts'
 import type { ShowTyping } from './typing.ts'
+import { createWaitingAge } from './waiting-age.ts'
 
 /** After lost writes, before what is in the database is looked at: the first tries of others to write come sooner and fail alike. */
 const LOOK_AGAIN_MS = 1_000
@@ -84,6 +85,7 @@ export function createPipeline(deps: {
   const early = createEarlyReceipts({ news })
   const inbound = createInbound({ ...deps, news, tell, changes, early, files: files.incoming })
   const outbound = createOutbound({ ...deps, news, tell, early })
+  const waitingAge = createWaitingAge({ outbound, clock, log })
   const sender = createSender({
     ...deps,
     news,
@@ -139,6 +141,7 @@ export function createPipeline(deps: {
       connections[Symbol.dispose]()
       keys[Symbol.dispose]()
       changeRetention[Symbol.dispose]()
+      waitingAge[Symbol.dispose]()
       await lanes[Symbol.asyncDispose]()
     },
   }

@@ -192,21 +192,27 @@ const inOrder = sql`+${messages.id}`
 /** Own messages that WhatsApp was not seen to have, in the order of acceptance; the literals let the index of exactly these serve. */
 const unacked = sql`${messages.ackedAt} IS NULL AND ${messages.direction} = 'outgoing'`
 
-/** What this session has accepted and WhatsApp has not answered yet. */
-export async function pendingMessages(db: Db, sessionId: string): Promise<MessageRow[]> {
-  return await db
+/** What was accepted and WhatsApp has not answered yet: in one session, or before a time in all. */
+export async function pendingMessages(
+  db: Db,
+  of: { sessionId: string } | { before: number; limit: number },
+): Promise<MessageRow[]> {
+  const found = db
     .select()
     .from(messages)
     .where(
       and(
         // With the plus, the index of the few that wait in all sessions looks better than those of all messages of this one.
-        sql`+${messages.sessionId} = ${sessionId}`,
+        'sessionId' in of
+          ? sql`+${messages.sessionId} = ${of.sessionId}`
+          : sql`+${messages.createdAt} < ${of.before}`,
         unacked,
         eq(messages.status, 'pending'),
         isNull(messages.undecryptedSince),
       ),
     )
     .orderBy(inOrder)
+  return await ('limit' in of ? found.limit(of.limit) : found)
 }
 
 /** Own messages whose receipts came although their acknowledgement was never seen: nobody has been told of them yet. */
