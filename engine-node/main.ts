@@ -56,7 +56,7 @@ export async function startGateway(
   starting.defer(silenceSignalConsole())
   const dataDir = resolve(settings.DATA_DIR)
   const folder = starting.use(holdDataFolder(dataDir))
-  const { engine, db, queue, clock, commits, tiers, halt } = await openEngine(starting, {
+  const { engine, db, queue, canWrite, clock, commits, tiers, halt } = await openEngine(starting, {
     log,
     settings,
     dataDir: folder.path,
@@ -81,6 +81,7 @@ export async function startGateway(
     createApp({
       db,
       writer: queue,
+      canWrite,
       engine: createLocalEngine(engine.handlers, engine.files),
       now: clock.now,
       after: clock.after,

@@ -6,6 +6,7 @@ import { createEngine, type EngineDeps } from './engine.ts'
 import { createCommitWatch } from './outbox/commit-watch.ts'
 import { openDatabase } from './store/database.ts'
 import { openSealer } from './store/encryption-key.ts'
+import { createWriteProbe } from './store/write-probe.ts'
 import { createWriteQueue } from './store/write-queue.ts'
 import { SYSTEM_PATH } from './tiers/probe-machine.ts'
 import { openTiers } from './tiers/tiers.ts'
@@ -32,6 +33,7 @@ export async function openEngine(
       delay: ms => new Promise<void>(done => clock.after(ms, done)),
     }),
   )
+  const { canWrite } = stack.use(createWriteProbe({ queue, target: database.target, clock }))
   const sealer = await openSealer({
     db,
     writer: queue,
@@ -49,5 +51,5 @@ export async function openEngine(
     }),
   )
   const engine = stack.use(createEngine({ ...given, db, queue, sealer, clock, commits, tiers }))
-  return { engine, db, queue, clock, commits, tiers, halt: database.halt }
+  return { engine, db, queue, canWrite, clock, commits, tiers, halt: database.halt }
 }

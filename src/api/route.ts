@@ -38,6 +38,8 @@ export interface ApiSettings {
 export interface ApiDeps {
   db: Db
   writer: Writer
+  /** Whether what `writer` is given is stored at the moment; absent where this process keeps no account of it. */
+  canWrite?: () => Promise<boolean>
   engine: Engine
   /** Epoch milliseconds. */
   now(): number

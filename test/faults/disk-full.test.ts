@@ -76,6 +76,7 @@ describe('a disk that runs full', () => {
     for (let more = 0; more < 5; more += 1) await traffic()
     // It lives, answers what it can, and has receipted nothing that it has not stored.
     expect((await faulty.ask('GET', '/health/live')).status).toBe(200)
+    expect(await readiness()).toBe(503)
     expect((await faulty.ask('GET', `/sessions/${faulty.sessionId}/messages`)).status).toBe(200)
     expect(lastingFaults(faulty)).toEqual([])
     const began = performance.now()
@@ -85,7 +86,7 @@ describe('a disk that runs full', () => {
       ({ body }) => body.status === 'ready',
       WELL_WITHIN_MS,
     )
-    expect(await readiness()).toBe(200)
+    await until(readiness, status => status === 200, WELL_WITHIN_MS)
     const unaccepted = new Set(Array.from({ length: position }, (_, index) => `out ${index + 1}`))
     for (const { text } of faulty.accepted) unaccepted.delete(text)
     // As a client does who was told to come again.

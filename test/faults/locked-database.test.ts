@@ -78,11 +78,16 @@ describe('a locked database', () => {
     const refused = await faulty.send(contact(), 'late')
     expect(refused).toMatchObject({ status: 503, body: { code: 'STORAGE_UNAVAILABLE' } })
     expect(lastingFaults(faulty)).toEqual([])
-    expect((await faulty.ask('GET', '/health/ready')).status).toBe(200)
+    expect((await faulty.ask('GET', '/health/ready')).status).toBe(503)
     await release()
     await until(
       () => faulty.ask('GET', `/sessions/${faulty.sessionId}`),
       ({ body }) => body.status === 'ready',
+      60_000,
+    )
+    await until(
+      () => faulty.ask('GET', '/health/ready'),
+      ({ status }) => status === 200,
       60_000,
     )
     await faulty.insist(contact(), 'late')

@@ -33,18 +33,20 @@ export const healthRoutes: readonly Route[] = [
   route({
     ...open,
     path: '/health/ready',
-    summary: 'Say whether requests can be served: whether the database answers',
+    summary: 'Say whether requests can be served: whether the database answers and takes writes',
     result: v.strictObject({
       status: Ok,
       details: v.strictObject({ mainDatabase: Database, dataDatabase: Database }),
     }),
-    async handle(_ask, { db, log }) {
+    async handle(_ask, { db, log, canWrite }) {
+      const down = jsonReply(503, { status: 'error', details: details('down') })
       try {
         await db.get(sql`select 1`)
       } catch (error) {
         log({ message: 'the database does not answer', error })
-        return jsonReply(503, { status: 'error', details: details('down') })
+        return down
       }
+      if (canWrite && !(await canWrite())) return down
       return { status: 'ok' as const, details: details('up') }
     },
   }),
