@@ -19,6 +19,7 @@ import type { QueuedStatement } from '../store/queued-statement.ts'
 import type { Sealer } from '../store/sealer.ts'
 import type { WriteQueue } from '../store/write-queue.ts'
 import { type AddressBook, createAddressBook } from './people.ts'
+import { withSenderKeyMemory } from './sender-key-memory.ts'
 
 export interface AuthStore {
   readonly state: AuthenticationState
@@ -125,7 +126,7 @@ export async function loadAuthStore(deps: {
   }
 
   return {
-    state: { creds, keys },
+    state: { creds, keys: withSenderKeyMemory(keys) },
     book: createAddressBook(key => memory.get('lid-mapping')?.get(key)),
     saveCreds() {
       if (isClosed) return

@@ -65,7 +65,11 @@ describe('a disk that runs full', () => {
       await faulty.writes(contact(), `in ${position}`)
       const answer = await faulty.send(contact(), `out ${position}`)
       if (answer?.status === 201)
-        faulty.accepted.push({ text: `out ${position}`, messageId: answer.body.messageId })
+        faulty.accepted.push({
+          text: `out ${position}`,
+          messageId: answer.body.messageId,
+          readers: [contact()],
+        })
       return answer
     }
     // Small as they are, some still find room; then none does.

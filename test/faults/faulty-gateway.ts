@@ -10,10 +10,14 @@ import type { Contact } from '../whatsapp/contact.ts'
 import type { Group } from '../whatsapp/group.ts'
 import type { Phone } from '../whatsapp/phone.ts'
 import { createWhatsApp, type WhatsApp } from '../whatsapp/whatsapp.ts'
+import { unread } from './invariants.ts'
 import { queryFile, queryWithin, type Row } from './query-database.ts'
 
 /** On a busy machine a start takes many times as long as on an idle one. */
 const PATIENCE_MS = 60_000
+
+/** All that crosses the wire in the longest of these tests: what falls out of the log would count as not receipted. */
+const LOG_LIMIT = 1_000_000
 
 /** How long a client waits before it asks again, ms. */
 const RETRY_MS = 100
@@ -22,6 +26,8 @@ const RETRY_MS = 100
 export interface AcceptedSend {
   text: string
   messageId: string
+  /** All who must be able to read it. */
+  readers: readonly Contact[]
 }
 
 /** A message that somebody wrote to an account. */
@@ -102,7 +108,7 @@ export async function createFaultyGateway(
   const ca = join(folder, 'ca.pem')
   const dataDir = join(folder, 'data')
   mkdirSync(dataDir, { mode: 0o700 })
-  const whatsapp = await createWhatsApp()
+  const whatsapp = await createWhatsApp({ logLimit: LOG_LIMIT })
   writeFileSync(ca, whatsapp.media.ca)
   const phone = whatsapp.phone('15550000001', { name: 'Alice' })
   const contacts = Array.from({ length: options.contacts ?? 2 }, (_, index) =>
@@ -127,6 +133,11 @@ export async function createFaultyGateway(
       accounts.map(({ sessionId }) => running().ask('GET', `/sessions/${sessionId}`)),
     )
     return answers.every(({ body }) => body.status === 'ready')
+  }
+
+  function readersOf(contact: Contact, { group }: What = {}): Contact[] {
+    const members = group?.members.map(({ pn }) => pn) ?? [contact.pn]
+    return contacts.filter(({ pn }) => members.includes(pn))
   }
 
   const faulty: FaultyGateway = {
@@ -202,7 +213,7 @@ export async function createFaultyGateway(
       for (;;) {
         const answer = await faulty.send(contact, text, what)
         if (answer?.status === 201) {
-          const done = { text, messageId: String(answer.body.messageId) }
+          const done = { text, messageId: String(answer.body.messageId), readers: readersOf(contact, what) }
           accepted.push(done)
           return done
         }
@@ -225,10 +236,7 @@ export async function createFaultyGateway(
       )
       // A phone that could not read one asks for it again, after WhatsApp has it. What never comes is for the invariants to tell.
       await until(
-        async () => {
-          const arrived = new Set(contacts.flatMap(({ inbox }) => inbox.map(({ id }) => id)))
-          return accepted.filter(({ messageId }) => !arrived.has(messageId)).length
-        },
+        async () => unread(faulty).length,
         left => left === 0,
         PATIENCE_MS,
       ).catch(() => {})

@@ -16,7 +16,7 @@ interface Row {
 
 /** What a check can find broken. */
 export const invariants = {
-  I1: 'an accepted send is sent or has failed, and a sent one has arrived',
+  I1: 'an accepted send is sent or has failed, and a sent one was read by all whom it was for',
   I2: 'a key leads to one message at most',
   I3: 'what went out is known under the id that it went out with',
   I4: 'a message is stored once',
@@ -97,18 +97,16 @@ function inboundFaults({ written }: FaultyGateway, { rows, events }: History): F
   })
 }
 
-function outboundFaults({ accepted, contacts }: FaultyGateway, { rows, events }: History): Fault[] {
-  const faults: Fault[] = []
+function outboundFaults(faulty: FaultyGateway, { rows, events }: History): Fault[] {
+  const { accepted, contacts } = faulty
+  const faults = unread(faulty).map((what): Fault => ({ invariant: 'I1', what }))
   const byId = new Map(rows.map(row => [`${row.direction} ${row.wa_message_id}`, row]))
   const arrived = contacts.flatMap(({ inbox }) => inbox)
-  const arrivedIds = new Set(arrived.map(({ id }) => id))
   for (const { text, messageId } of accepted) {
     const name = `"${text}" (${messageId})`
     const status = byId.get(`outgoing ${messageId}`)?.status ?? 'gone'
     if (!['sent', 'delivered', 'read'].includes(status))
       faults.push({ invariant: 'I1', what: `${name} was accepted and is ${status}` })
-    if (!arrivedIds.has(messageId))
-      faults.push({ invariant: 'I1', what: `${name} was accepted and did not arrive` })
     const told = events.get(`message.sent ${messageId}`) ?? 0
     if (told !== 1) faults.push({ invariant: 'I6', what: `${name} has ${told} events` })
   }
@@ -124,6 +122,16 @@ function outboundFaults({ accepted, contacts }: FaultyGateway, { rows, events }:
       faults.push({ invariant: 'I2', what: `"${text}" has the ids ${[...different].join(' and ')}` })
   }
   return faults
+}
+
+/** What was accepted and somebody whom it is for cannot read: of a group, each of its members must. */
+export function unread({ accepted, contacts }: FaultyGateway): string[] {
+  const read = new Map(contacts.map(contact => [contact, new Set(contact.inbox.map(({ id }) => id))]))
+  return accepted.flatMap(({ text, messageId, readers }) =>
+    readers
+      .filter(reader => !read.get(reader)?.has(messageId))
+      .map(({ name }) => `"${text}" (${messageId}) was accepted and ${name} has not read it`),
+  )
 }
 
 /** How many messages reached a phone more than once, under one id: allowed, since phones drop the copy. */

@@ -65,7 +65,11 @@ describe('a locked database', () => {
     await release()
     for (const [index, answer] of (await Promise.all(sends)).entries()) {
       expect(answer?.status).toBe(201)
-      faulty.accepted.push({ text: `waits ${index + 1}`, messageId: answer?.body.messageId })
+      faulty.accepted.push({
+        text: `waits ${index + 1}`,
+        messageId: answer?.body.messageId,
+        readers: [contact()],
+      })
     }
     await faulty.settled()
     expect(settledFaults(faulty)).toEqual([])

@@ -1,6 +1,6 @@
 // The gateway is killed at random moments under traffic both ways and started again each time: nothing may be lost, stored twice
-// or sent under a second id. Two sessions, people, files that come in, and a plugin that answers. `WHARF_FAULT_SEEDS=100` runs
-// more seeds, `WHARF_FAULT_SEED=17` one of them again, `WHARF_FAULT_GROUPS=1` adds a group.
+// or sent under a second id. Two sessions, people, a group, files that come in, and a plugin that answers.
+// `WHARF_FAULT_SEEDS=100` runs more seeds, `WHARF_FAULT_SEED=17` one of them again.
 import JSZip from 'jszip'
 import { afterAll, expect, it } from 'vitest'
 import { until } from '../support/gateway.ts'
@@ -18,12 +18,7 @@ const SEEDS_IN_CI = 20
 /** A gateway is used for so many seeds: to link its sessions takes longer than to kill it. */
 const SEEDS_PER_GATEWAY = 5
 
-const { WHARF_FAULT_SEED, WHARF_FAULT_SEEDS, WHARF_FAULT_GROUPS } = process.env
-/**
- * With groups some seeds still fail: a person whose group messages are asked for again renews the session of both, and a send
- * that was under way on the old one may not be read.
- */
-const hasGroups = WHARF_FAULT_GROUPS === '1'
+const { WHARF_FAULT_SEED, WHARF_FAULT_SEEDS } = process.env
 const seeds = WHARF_FAULT_SEED
   ? [Number(WHARF_FAULT_SEED)]
   : Array.from({ length: Number(WHARF_FAULT_SEEDS ?? SEEDS_IN_CI) }, (_, index) => index + 1)
@@ -39,7 +34,11 @@ function createRandom(seed: number): () => number {
   }
 }
 
+const oneOf = <T>(random: () => number, of: readonly T[]): T => of[Math.floor(random() * of.length)] as T
+
 const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
+/** Those who are in the group. */
+const members = ({ contacts }: FaultyGateway) => contacts.slice(0, 4)
 const PICTURE = Buffer.alloc(20_000, 'picture')
 
 interface World {
@@ -50,9 +49,9 @@ interface World {
 
 async function createWorld(): Promise<World> {
   const faulty = await createFaultyGateway({ contacts: 8, accounts: 2 })
-  const { phone, contacts } = faulty
+  const { phone } = faulty
   await linkSession(faulty)
-  const group = faulty.whatsapp.group('Everybody', { members: [phone, ...contacts.slice(0, 4)] })
+  const group = faulty.whatsapp.group('Everybody', { members: [phone, ...members(faulty)] })
   const zip = new JSZip()
   const manifest = {
     ...{ id: 'answers', name: 'Answers', version: '1.0.0', type: 'extension', main: 'index.js' },
@@ -83,7 +82,7 @@ afterAll(leave)
 /** Both ways at their rates until stopped. Stopping resolves when every client has its answer. */
 function startTraffic({ faulty, group }: World, { seed, random }: { seed: number; random: () => number }) {
   const { contacts, accounts } = faulty
-  const one = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)] as T
+  const one = <T>(of: readonly T[]): T => oneOf(random, of)
   const answers: Promise<unknown>[] = []
   let isStopped = false
 
@@ -98,15 +97,14 @@ function startTraffic({ faulty, group }: World, { seed, random }: { seed: number
 
   function goes(position: number) {
     const text = `out ${seed} ${position}`
-    return hasGroups && position % 10 === 9
+    return position % 10 === 9
       ? faulty.insist(one(contacts), text, { group })
       : faulty.insist(one(contacts), text, { account: one(accounts) })
   }
 
   function comes(position: number) {
     const text = `in ${seed} ${position}`
-    if (hasGroups && [5, 15, 25].includes(position % 40))
-      return faulty.writes(one(contacts.slice(0, 4)), text, { group })
+    if ([5, 15, 25].includes(position % 40)) return faulty.writes(one(members(faulty)), text, { group })
     switch (position % 40) {
       case 10:
         return faulty.writes(one(contacts), text, { image: PICTURE })
@@ -131,11 +129,14 @@ function startTraffic({ faulty, group }: World, { seed, random }: { seed: number
 const WAITING_FILES = `SELECT state, attempts, error, count(*) AS files FROM message_media WHERE state <> 'stored' GROUP BY 1, 2, 3`
 
 async function live(seed: number, of: World) {
-  const { faulty } = of
+  const { faulty, group } = of
   const random = createRandom(seed)
   const traffic = startTraffic(of, { seed, random })
   for (let kill = 0; kill < KILLS; kill += 1) {
-    await pause(LIFE_MS + random() * MORE_LIFE_MS)
+    await pause((LIFE_MS + random() * MORE_LIFE_MS) / 2)
+    // What a member has lost is asked for again, under traffic and over the kill.
+    oneOf(random, members(faulty)).forgets(faulty.phone, { group })
+    await pause((LIFE_MS + random() * MORE_LIFE_MS) / 2)
     await faulty.kill()
     expect(lastingFaults(faulty)).toEqual([])
     await faulty.start({ ready: false })

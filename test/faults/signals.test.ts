@@ -32,7 +32,8 @@ describe('SIGTERM', () => {
     const texts = Array.from({ length: 200 }, (_, n) => `under way ${n}`)
     const sends = texts.map(async text => {
       const answer = await faulty.send(contactOf(faulty), text)
-      if (answer?.status === 201) faulty.accepted.push({ text, messageId: answer.body.messageId })
+      if (answer?.status === 201)
+        faulty.accepted.push({ text, messageId: answer.body.messageId, readers: [contactOf(faulty)] })
     })
     for (let n = 0; n < 100; n += 1) await faulty.writes(contactOf(faulty), `comes ${n}`)
     await until(

@@ -108,6 +108,17 @@ describe.each(['lid', 'pn'] as const)('a group in %s mode', mode => {
     expect(whatsapp.log.ids({ direction: 'out', kind: 'retry', id })).toHaveLength(1)
   })
 
+  it('hears the first messages of a member also when they are written at once', async () => {
+    const { client, whatsapp, eve } = linked
+    const team = createTeam()
+    const texts = ['one', 'two', 'three'].map(text => `${text} at once ${mode}`)
+    for (const { id } of await Promise.all(texts.map(text => eve.write(text, { to: team })))) {
+      await whatsapp.log.until({ direction: 'in', kind: 'receipt', id })
+      expect(whatsapp.log.ids({ direction: 'in', kind: 'retry', id })).toEqual([])
+    }
+    for (const text of texts) await client.hears(text)
+  })
+
   it('shows what was typed on the phone as its own', async () => {
     const { client, phone, bob } = linked
     const team = createTeam()

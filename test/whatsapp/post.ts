@@ -1,5 +1,6 @@
 // Everything that goes to a linked device and must arrive: messages of phones, receipts, and sending them again.
 import type { BinaryNode, proto } from 'baileys'
+import { createTurns } from '../../engine-node/sessions/turns.ts'
 import { type Account, addressOf, simulatedDevice } from './account.ts'
 import { type Companion, isOnline, peerOf, takeBundle } from './companion.ts'
 import { kindOf } from './message-kind.ts'
@@ -70,6 +71,14 @@ function spoil(body: Buffer): Buffer {
 /** Makes the post office. */
 export function createPost({ surprise }: { surprise(what: string): void }): Post {
   const sent = new Map<string, Sent>()
+  const turns = new WeakMap<SimDevice, ReturnType<typeof createTurns>>()
+
+  /** A device writes to groups one message after the other: none overtakes the one that brings the key to it. */
+  function turnsOf(device: SimDevice) {
+    const known = turns.get(device) ?? createTurns()
+    turns.set(device, known)
+    return known
+  }
 
   function remember(letter: Letter, group: boolean): void {
     sent.set(keyOf(letter.attrs.from, letter.attrs), { letter, group })
@@ -95,6 +104,26 @@ export function createPost({ surprise }: { surprise(what: string): void }): Post
     return node('message', { type, edit, ...attrs, t: attrs.t ?? seconds() }, content)
   }
 
+  async function sealForGroup(to: Iterable<Companion>, letter: Letter, spoiled: boolean): Promise<void> {
+    const { senderKeys } = deviceOf(letter)
+    const group = letter.attrs.from
+    // First: the key that is given out must be the one before this message moves it on.
+    const senderKeyDistributionMessage = await senderKeys.distribution(group)
+    const body = await senderKeys.encrypt(group, letter.message)
+    const sealed = enc(letter, { type: 'skmsg' }, spoiled ? spoil(body) : body)
+    const readers = senderKeys.readers(group)
+    for (const device of to) {
+      const name = `${device.account.pn}:${device.id}`
+      if (readers.has(name)) {
+        post.deliver(device, toStanza(letter, [sealed]))
+        continue
+      }
+      readers.add(name)
+      const key = await encrypt(device, letter, { senderKeyDistributionMessage })
+      post.deliver(device, toStanza(letter, [enc(letter, { type: key.type }, key.body), sealed]))
+    }
+  }
+
   const post: Post = {
     deliver(to, stanza, options) {
       to.queue.add(stanza, options)
@@ -108,25 +137,9 @@ export function createPost({ surprise }: { surprise(what: string): void }): Post
       const { type, body } = await encrypt(to, letter, letter.message, spoiled)
       post.deliver(to, toStanza(letter, [enc(letter, { type }, body)]))
     },
-    async sendToGroup(to, letter, { spoiled = false } = {}) {
+    sendToGroup(to, letter, { spoiled = false } = {}) {
       remember(letter, true)
-      const { senderKeys } = deviceOf(letter)
-      const group = letter.attrs.from
-      // First: the key that is given out must be the one before this message moves it on.
-      const senderKeyDistributionMessage = await senderKeys.distribution(group)
-      const body = await senderKeys.encrypt(group, letter.message)
-      const sealed = enc(letter, { type: 'skmsg' }, spoiled ? spoil(body) : body)
-      const readers = senderKeys.readers(group)
-      for (const device of to) {
-        const name = `${device.account.pn}:${device.id}`
-        if (readers.has(name)) {
-          post.deliver(device, toStanza(letter, [sealed]))
-          continue
-        }
-        readers.add(name)
-        const key = await encrypt(device, letter, { senderKeyDistributionMessage })
-        post.deliver(device, toStanza(letter, [enc(letter, { type: key.type }, key.body), sealed]))
-      }
+      return turnsOf(deviceOf(letter))(() => sealForGroup(to, letter, spoiled))
     },
     async sendAgain(to, retry) {
       const { id, to: chat } = retry.attrs
@@ -134,7 +147,7 @@ export function createPost({ surprise }: { surprise(what: string): void }): Post
       if (!found) return surprise(`asked to send ${id} again, which nobody sent`)
       const { letter, group } = found
       const device = deviceOf(letter)
-      device.forget(peerOf(to))
+      await device.renew(peerOf(to), takeBundle(to))
       const key = group && {
         senderKeyDistributionMessage: await device.senderKeys.distribution(letter.attrs.from),
       }

@@ -41,3 +41,29 @@ it('shuts out the old readers when it is changed', async () => {
   await reader.learn(bob, distribution)
   expect(await reads(body)).toBe('without you')
 })
+
+it('is not harmed by what cannot be read', async () => {
+  const { writer, reads } = await createPair()
+  const one = await writer.encrypt(GROUP, { conversation: 'one' })
+  const spoiled = Buffer.from(await writer.encrypt(GROUP, { conversation: 'two' }))
+  spoiled[spoiled.length - 1]! ^= 0xff
+  await expect(reads(spoiled)).rejects.toThrow()
+  expect(await reads(one)).toBe('one')
+})
+
+it('gives each of those written at once a step of its own', async () => {
+  const { writer, reads } = await createPair()
+  const texts = ['one', 'two', 'three']
+  const bodies = await Promise.all(texts.map(conversation => writer.encrypt(GROUP, { conversation })))
+  expect(await Promise.all(bodies.map(reads))).toEqual(texts)
+})
+
+it('lets what came before a key be read after the key was given again and again', async () => {
+  const { writer, reader, reads } = await createPair()
+  const early = await writer.encrypt(GROUP, { conversation: 'early' })
+  for (let more = 0; more < 10; more += 1) {
+    await writer.encrypt(GROUP, { conversation: 'skipped' })
+    await reader.learn(bob, await writer.distribution(GROUP))
+  }
+  expect(await reads(early)).toBe('early')
+})

@@ -10,10 +10,11 @@ import {
   unpadRandomMax16,
   writeRandomPadMax16,
 } from 'baileys'
-import { ProtocolAddress, SessionBuilder, SessionCipher, type SessionRecord } from 'libsignal'
+import { ProtocolAddress, SessionBuilder, SessionCipher } from 'libsignal'
 import type { KeyBundle } from './key-bundle.ts'
 import { toSignalBundle } from './key-bundle.ts'
 import { createSenderKeys, type SenderKeys } from './sender-keys.ts'
+import { createSimSessions, type SessionShelf } from './sim-sessions.ts'
 
 /** A device on the other side: always the phone number of its account, however a stanza addressed it. */
 export interface Peer {
@@ -40,7 +41,9 @@ export interface SimDevice {
   encrypt(to: Peer, message: proto.IMessage, takeBundle: () => KeyBundle): Promise<Ciphertext>
   /** Decrypts, or throws as a phone that lacks the session would. */
   decrypt(from: Peer, type: string, body: Uint8Array): Promise<proto.Message>
-  /** Loses the session: what the peer still sends on it cannot be read. */
+  /** Opens another session with these keys. What the peer still sends on the old one can be read. */
+  renew(peer: Peer, bundle: KeyBundle): Promise<void>
+  /** Loses the sessions: what the peer still sends on them cannot be read. */
   forget(peer: Peer): void
 }
 
@@ -55,7 +58,7 @@ export function createSimDevice(): SimDevice {
   const registrationId = generateRegistrationId() || 1
   const signed = signedKeyPair(identity, 1)
   const preKeys = new Map<number, KeyPair>()
-  const sessions = new Map<string, SessionRecord>()
+  const sessions = createSimSessions()
   let nextPreKeyId = 1
   // libsignal serialises its work in one process-wide map keyed by address. A name of its own keeps this device
   // out of the queues of the client under test, which often runs in the same process.
@@ -63,8 +66,7 @@ export function createSimDevice(): SimDevice {
   const addressOf = ({ user, device }: Peer) => new ProtocolAddress(`${prefix}_${user}`, device)
 
   const storage = {
-    loadSession: async (id: string) => sessions.get(id),
-    storeSession: async (id: string, session: SessionRecord) => void sessions.set(id, session),
+    ...sessions,
     isTrustedIdentity: () => true,
     loadPreKey: async (id: number | string) => {
       const pair = preKeys.get(Number(id))
@@ -78,6 +80,25 @@ export function createSimDevice(): SimDevice {
       pubKey: Buffer.from(generateSignalPubKey(identity.public)),
     }),
   }
+
+  const renew = (peer: Peer, bundle: KeyBundle) =>
+    new SessionBuilder(storage, addressOf(peer)).initOutgoing(toSignalBundle(bundle))
+
+  /** With each session until one reads it. */
+  async function decryptWithAny(from: Peer, body: Buffer): Promise<Buffer> {
+    let failure: unknown = new Error('there is no session')
+    for (const shelf of sessions.each(addressOf(from).toString())) {
+      try {
+        return await cipherOn(shelf, from).decryptWhisperMessage(body)
+      } catch (error) {
+        failure = error
+      }
+    }
+    throw failure
+  }
+
+  const cipherOn = (shelf: SessionShelf, peer: Peer) =>
+    new SessionCipher({ ...storage, ...shelf }, addressOf(peer))
 
   return {
     registrationId,
@@ -95,22 +116,19 @@ export function createSimDevice(): SimDevice {
       }
     },
     async encrypt(to, message, takeBundle) {
-      const address = addressOf(to)
-      if (!sessions.get(address.toString())?.haveOpenSession()) {
-        await new SessionBuilder(storage, address).initOutgoing(toSignalBundle(takeBundle()))
-      }
+      if (!sessions.hasOpen(addressOf(to).toString())) await renew(to, takeBundle())
       const padded = writeRandomPadMax16(proto.Message.encode(message).finish())
-      const { type, body } = await new SessionCipher(storage, address).encrypt(padded)
+      const { type, body } = await cipherOn(sessions, to).encrypt(padded)
       return { type: type === 3 ? 'pkmsg' : 'msg', body: Buffer.from(body, 'binary') }
     },
     async decrypt(from, type, body) {
-      const cipher = new SessionCipher(storage, addressOf(from))
       const padded =
         type === 'pkmsg'
-          ? await cipher.decryptPreKeyWhisperMessage(Buffer.from(body))
-          : await cipher.decryptWhisperMessage(Buffer.from(body))
+          ? await cipherOn(sessions, from).decryptPreKeyWhisperMessage(Buffer.from(body))
+          : await decryptWithAny(from, Buffer.from(body))
       return proto.Message.decode(unpadRandomMax16(padded))
     },
-    forget: peer => void sessions.delete(addressOf(peer).toString()),
+    renew,
+    forget: peer => sessions.forget(addressOf(peer).toString()),
   }
 }

@@ -89,4 +89,15 @@ describe('createStanzaQueue', () => {
     queue.settle(receipt('A'))
     expect(queue.waiting).toEqual([])
   })
+
+  it('keeps the second time that a message is asked for when the ack for the first comes late', () => {
+    const asked = (count: number) =>
+      node('receipt', { id: 'A', from: bob, type: 'retry' }, [node('retry', { count })])
+    const queue = queueOf(asked(1), asked(2))
+    const acked = ack('A', { class: 'receipt', type: 'retry' })
+    queue.settle(acked)
+    expect(queue.waiting).toEqual([asked(2)])
+    queue.settle(acked)
+    expect(queue.waiting).toEqual([])
+  })
 })

@@ -51,10 +51,13 @@ export function createStanzaQueue(): StanzaQueue {
   }
 
   function settleByAck({ attrs }: BinaryNode): void {
+    let isSettled = false
     drop(attrs.id, waiting => {
       const { tag, attrs: sent } = waiting.stanza
-      if (tag !== attrs.class || sent.from !== attrs.to || sent.type !== attrs.type) return false
+      if (isSettled || tag !== attrs.class || sent.from !== attrs.to || sent.type !== attrs.type) return false
       if (sent.participant !== attrs.participant) return false
+      // The oldest: a second retry receipt is not answered with the first.
+      isSettled = true
       if (attrs.error === undefined || !waiting.nackDue) return true
       waiting.nackDue = false
       return false
@@ -65,7 +68,8 @@ export function createStanzaQueue(): StanzaQueue {
     add(stanza, { afterRetry = false } = {}) {
       const { id } = stanza.attrs
       if (id === undefined) throw new Error(`a <${stanza.tag}> without id cannot be acknowledged`)
-      drop(id, ({ stanza: old }) => isSame(old, stanza))
+      // Each time that a message is asked for again counts for itself; else a new copy takes the place of the old one.
+      if (stanza.attrs.type !== 'retry') drop(id, ({ stanza: old }) => isSame(old, stanza))
       byId.set(id, [...(byId.get(id) ?? []), { stanza, nackDue: afterRetry }])
     },
     settle: answer => (answer.tag === 'receipt' ? settleByReceipt(answer) : settleByAck(answer)),

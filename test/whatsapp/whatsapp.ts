@@ -47,6 +47,8 @@ export interface WhatsAppOptions {
   readonly groupMode?: AddressingMode
   /** 0, unless told, lets the system choose. */
   readonly port?: number
+  /** How many entries the log of ids keeps, the newest; 20,000 unless told. */
+  readonly logLimit?: number
 }
 
 export interface WhatsApp extends AsyncDisposable {
@@ -90,7 +92,7 @@ const MAX_SURPRISES = 200
 
 /** Starts a server. Dispose it, and all its connections end. */
 export async function createWhatsApp(options: WhatsAppOptions = {}): Promise<WhatsApp> {
-  const { receiptDelayMs = 0, handshakeDelayMs = 15, port = 0, groupMode = 'lid' } = options
+  const { receiptDelayMs = 0, handshakeDelayMs = 15, port = 0, groupMode = 'lid', logLimit } = options
   const surprises: string[] = []
   const surprise = (what: string) => {
     surprises.push(what)
@@ -98,7 +100,7 @@ export async function createWhatsApp(options: WhatsAppOptions = {}): Promise<Wha
   }
 
   const timers = createTimers()
-  const log = createWireLog()
+  const log = createWireLog({ ...(logLimit !== undefined && { limit: logLimit }) })
   const mediaHost = await createMediaHost({ timers })
   const media = createMedia(mediaHost)
   const authority = createAuthority()

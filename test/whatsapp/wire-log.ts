@@ -47,8 +47,10 @@ const readers: Record<string, (attrs: BinaryNode['attrs']) => { kind: WireKind; 
       : { kind: 'nack', detail: attrs.error },
 }
 
-const isMatch = (filter: WireFilter) => (entry: WireEntry) =>
-  Object.entries(filter).every(([name, value]) => entry[name as keyof WireFilter] === value)
+function isMatch(filter: WireFilter): (entry: WireEntry) => boolean {
+  const wanted = Object.entries(filter)
+  return entry => wanted.every(([name, value]) => entry[name as keyof WireFilter] === value)
+}
 
 /** Starts an empty log. */
 export function createWireLog({ limit = 20_000 } = {}): WireLog {
