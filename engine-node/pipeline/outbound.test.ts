@@ -30,10 +30,13 @@ let outbound: Outbound
 let sent: string[]
 /** Events and hooks, in the order in which they were told. */
 let told: string[]
+/** What the database waits for. */
+let held: Promise<void> | undefined
 
 beforeEach(async () => {
   sent = []
   told = []
+  held = undefined
   database = await openFile()
   clock = createFakeClock()
   const { db, writer } = database
@@ -41,7 +44,13 @@ beforeEach(async () => {
     insertSession(db, { id: sessionId, name: 'main', status: 'ready', createdAt: 0, updatedAt: 0 }),
   ])
   queue = createWriteQueue({
-    target: { batch: statements => writer.commit(statements), reconnect: async () => {} },
+    target: {
+      async batch(statements) {
+        await held
+        return await writer.commit(statements)
+      },
+      reconnect: async () => {},
+    },
     delay: async () => {},
   })
   const news = createMessageNews({
@@ -127,6 +136,22 @@ describe('outbound', () => {
     settle({ waMessageId: 'A', status: 'delivered' }, { waMessageId: 'A', status: 'sent' })
     await becomes('A', { status: 'delivered' })
     expect(told.filter(each => each === 'told A')).toHaveLength(1)
+  })
+
+  it('tells who waits what the server has said before its row is written', async () => {
+    outbound.connected(sessionId, link)
+    await outbound.accept(await accepted('A'))
+    const outcome = outbound.outcome({ sessionId, waMessageId: 'A', id: 'row-A' }, 1_000)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    held = promise
+    settle({ waMessageId: 'A', status: 'sent' })
+    expect(await outcome).toEqual({ status: 'sent' })
+    expect(await row('A')).toMatchObject({ status: 'pending' })
+    // It came between the two.
+    const late = outbound.outcome({ sessionId, waMessageId: 'A', id: 'row-A' }, 1_000)
+    resolve()
+    expect(await late).toEqual({ status: 'sent' })
+    await becomes('A', { status: 'sent' })
   })
 
   it('never lets a state go back, whatever order the receipts come in', async () => {

@@ -135,6 +135,8 @@ export function createOutbound(deps: {
     const announced = outgoing && announcement(outgoing)
     const statements = announced?.statements ?? []
     const change: StateChange = { sessionId, waMessageId, chatId: outgoing?.chatId ?? chatId, status }
+    // Who waits for the server's word has it now: it is durable there, and the row follows. Who comes in between hears it below.
+    answer(change)
     queue.put(
       [...statements, updateMessageStatus({ sessionId, waMessageId, status }), ...news.acked(change)],
       changes => {
