@@ -131,6 +131,7 @@ function exitOf(worker: Worker, memoryMb: number, print: (line: string) => void)
 function usageOf({ worker, name, clock }: { worker: Worker; name: string; clock: Clock }) {
   let latest: number | null = null
   let time: ThreadTime | null = null
+  let isClosed = false
 
   async function ask(): Promise<number | null> {
     try {
@@ -159,6 +160,8 @@ function usageOf({ worker, name, clock }: { worker: Worker; name: string; clock:
       return latest
     },
     async read(): Promise<{ memoryBytes: number; cpuMs: number } | null> {
+      // The kernel still shows a thread for a moment after it has ended.
+      if (isClosed) return null
       time ??= openThreadTime(name)
       const patience = Promise.withResolvers<void>()
       const cancel = clock.after(PATIENCE_MS, patience.resolve)
@@ -168,6 +171,7 @@ function usageOf({ worker, name, clock }: { worker: Worker; name: string; clock:
       return cpuMs === null ? null : { memoryBytes: latest ?? 0, cpuMs }
     },
     close() {
+      isClosed = true
       time?.close()
       time = null
     },
