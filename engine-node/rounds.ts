@@ -73,9 +73,13 @@ export function createRounds(deps: {
   return {
     wake,
     start(work, ended) {
-      const done: Promise<void> = work.catch(rest).finally(() => {
+      const end = () => {
         underWay.delete(done)
         ended()
+      }
+      const done: Promise<void> = work.then(end, error => {
+        rest(error)
+        end()
       })
       underWay.add(done)
     },

@@ -13,16 +13,34 @@ export function parseAddress(text: string): Address | null {
   return text.includes(':') ? parseIpv6(text) : parseIpv4(text)
 }
 
+/** Digit by digit: each try of each request comes here. */
 function parseIpv4(text: string): Address | null {
-  const parts = text.split('.')
-  if (parts.length !== 4) return null
+  if (text.length > 15) return null
   const bytes = new Uint8Array(4)
-  for (const [index, part] of parts.entries()) {
-    if (!/^(0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return null
-    bytes[index] = Number(part)
+  let part = 0
+  let digits = 0
+  let value = 0
+  for (let index = 0; index <= text.length; index += 1) {
+    const code = index === text.length ? DOT : text.charCodeAt(index)
+    if (code === DOT) {
+      if (digits === 0 || part > 3) return null
+      bytes[part] = value
+      part += 1
+      digits = 0
+      value = 0
+    } else {
+      // No leading nought: some parsers read octal there.
+      if (code < ZERO || code > ZERO + 9 || (digits > 0 && value === 0)) return null
+      value = value * 10 + (code - ZERO)
+      digits += 1
+      if (value > 255) return null
+    }
   }
-  return bytes
+  return part === 4 ? bytes : null
 }
+
+const DOT = 46
+const ZERO = 48
 
 function parseIpv6(text: string): Address | null {
   const halves = text.split('::')
@@ -50,10 +68,15 @@ function wordsOf(half: string): number[] | null {
   return words
 }
 
-type Range = readonly [prefix: string, bits: number, why: string]
+/** The prefix is read once, when the table is made: each address is compared with all of them. */
+type Range = readonly [prefix: Address, bits: number, why: string]
+
+const rangesOf = (
+  rows: readonly (readonly [prefix: string, bits: number, why: string])[],
+): readonly Range[] => rows.map(([prefix, bits, why]) => [parseAddress(prefix)!, bits, why])
 
 /** IANA's special-purpose registry of IPv4, and what stands outside the unicast space. */
-const closedIpv4: readonly Range[] = [
+const closedIpv4 = rangesOf([
   ['0.0.0.0', 8, 'this host'],
   ['10.0.0.0', 8, 'private network'],
   ['100.64.0.0', 10, 'shared address space of a carrier'],
@@ -69,21 +92,21 @@ const closedIpv4: readonly Range[] = [
   ['203.0.113.0', 24, 'documentation'],
   ['224.0.0.0', 4, 'multicast'],
   ['240.0.0.0', 4, 'reserved'],
-]
+])
 
 /** Prefixes after which a whole IPv4 address stands: reaching them reaches it, so the inner address is judged. */
-const carriersOfIpv4: readonly Range[] = [
+const carriersOfIpv4 = rangesOf([
   ['::ffff:0:0', 96, 'IPv4-mapped'],
   ['64:ff9b::', 96, 'NAT64'],
-]
+])
 
 /** Inside 2000::/3, the only space that is given out for the public, what is not public. */
-const closedIpv6: readonly Range[] = [
+const closedIpv6 = rangesOf([
   ['2001::', 23, 'protocol assignments, Teredo and ORCHID'],
   ['2001:db8::', 32, 'documentation'],
   ['2002::', 16, '6to4, which carries an IPv4 address of anyone'],
   ['3fff::', 20, 'documentation'],
-]
+])
 
 /** Allowed only if every connection to these bytes leaves for the public internet. */
 export function judgeAddress(address: Address): AddressVerdict {
@@ -97,8 +120,7 @@ export function judgeAddress(address: Address): AddressVerdict {
   return closed ? { public: false, why: closed[2] } : { public: true }
 }
 
-function isIn(address: Address, [prefix, bits]: Range): boolean {
-  const start = parseAddress(prefix)!
+function isIn(address: Address, [start, bits]: Range): boolean {
   for (let index = 0; index * 8 < bits; index += 1) {
     const mask = 0xff & (0xff << Math.max(0, 8 - (bits - index * 8)))
     if ((address[index]! & mask) !== (start[index]! & mask)) return false

@@ -1,10 +1,21 @@
 // One request and its answer on a connection that has been judged. Where it leads and what comes next is the guarded fetch's
 // business.
+import { Readable } from 'node:stream'
+import type { Client, Dispatcher } from 'undici'
 import { GatewayError } from '../../src/contract/errors.ts'
+import type { Ending } from './ending.ts'
 import { BrokenOff, gather } from './gather.ts'
 import { type Connected, ConnectionGone } from './kept-connections.ts'
 import type { ParsedRequest } from './request.ts'
-import { ENCODING_BYTES, type ResponseHeaders, readBody, readHeaders, tooLarge } from './response.ts'
+import {
+  ENCODING_BYTES,
+  isPlain,
+  type ResponseHeaders,
+  readBody,
+  readHeaders,
+  readPlain,
+  tooLarge,
+} from './response.ts'
 import type { Target } from './target.ts'
 
 export type Exchanged =
@@ -22,22 +33,40 @@ export type Exchanged =
  * Rejects with ConnectionGone when not a byte was written, which only a connection that was kept can do; with
  * `transport_failed` otherwise. After an answer, and after nothing else, the connection may be used again.
  */
-export async function exchange(
+export function exchange(
   { client }: Connected,
   target: Target,
   request: ParsedRequest,
-  signal: AbortSignal,
+  ending: Ending,
 ): Promise<Exchanged> {
+  const { url } = target
   const options = {
     method: request.method,
-    path: `${target.url.pathname}${target.url.search}`,
-    headers: { 'accept-encoding': 'identity', ...request.headers },
+    path: url.search === '' ? url.pathname : url.pathname + url.search,
+    headers: withIdentity(request.headers),
     body: request.body ?? null,
     reset: request.keep === undefined,
   }
+  return request.sink === undefined
+    ? inMemory(client, options, target, request, ending)
+    : streamed(client, options, target, request, ending)
+}
+
+type Options = Dispatcher.DispatchOptions
+
+/** One that is asked for in an encoding of the caller's stays as it is. */
+const withIdentity = (headers: ParsedRequest['headers']) => ({ 'accept-encoding': 'identity', ...headers })
+
+async function streamed(
+  client: Client,
+  options: Options,
+  target: Target,
+  request: ParsedRequest,
+  ending: Ending,
+): Promise<Exchanged> {
+  const { signal } = ending
   let status: number | undefined
   try {
-    if (request.sink === undefined) return await inMemory()
     const answer = await client.request({ ...options, signal })
     status = answer.statusCode
     // A body that is not read to its end is destroyed with its connection, and says so.
@@ -50,38 +79,55 @@ export async function exchange(
       : { bytes: new Uint8Array(), sha256: null }
     return { kind: 'answer', status, statusText: answer.statusText, headers, body: bytes, sha256 }
   } catch (thrown) {
-    if (thrown instanceof ConnectionGone) throw thrown
-    if (thrown instanceof BrokenOff) status = thrown.statusCode
-    const cause = thrown instanceof BrokenOff ? thrown.cause : thrown
-    if (signal.aborted && signal.reason instanceof GatewayError)
-      throw withStatus(uncertain(signal.reason), status)
-    const failure =
-      cause instanceof GatewayError
-        ? cause
-        : new GatewayError('transport_failed', `${target.host} did not answer as HTTP asks`, {
-            cause,
-            certain: false,
-          })
-    throw withStatus(failure, status)
+    throw failureOf(thrown, target, ending, status)
   }
+}
 
-  async function inMemory(): Promise<Exchanged> {
-    const { maxBytes } = request
+async function inMemory(
+  client: Client,
+  options: Options,
+  target: Target,
+  request: ParsedRequest,
+  ending: Ending,
+): Promise<Exchanged> {
+  const { maxBytes } = request
+  let status: number | undefined
+  try {
     const answer = await gather(client, options, {
       maxBytes: maxBytes + ENCODING_BYTES,
       tooLarge: () => tooLarge(maxBytes),
-      signal,
-      isWanted: code => !isRedirect(code),
+      ending,
+      isWanted,
     })
     status = answer.statusCode
     const headers = readHeaders(answer.headers)
     if (answer.body === null) return { kind: 'redirect', status, location: headers.location ?? null }
-    const { bytes, sha256 } = await readBody(answer.body, headers, { ...request, signal })
+    const { bytes, sha256 } = isPlain(headers)
+      ? readPlain(answer.body, headers, request)
+      : await readBody(Readable.from([answer.body]), headers, { ...request, signal: ending.signal })
     return { kind: 'answer', status, statusText: answer.statusText, headers, body: bytes, sha256 }
+  } catch (thrown) {
+    throw failureOf(thrown, target, ending, status)
   }
 }
 
+function failureOf(thrown: unknown, target: Target, ending: Ending, known: number | undefined): unknown {
+  if (thrown instanceof ConnectionGone) return thrown
+  const [status, cause] = thrown instanceof BrokenOff ? [thrown.statusCode, thrown.cause] : [known, thrown]
+  if (ending.isOver && ending.reason instanceof GatewayError)
+    return withStatus(uncertain(ending.reason), status)
+  const failure =
+    cause instanceof GatewayError
+      ? cause
+      : new GatewayError('transport_failed', `${target.host} did not answer as HTTP asks`, {
+          cause,
+          certain: false,
+        })
+  return withStatus(failure, status)
+}
+
 const isRedirect = (status: number) => status >= 300 && status < 400 && status !== 304
+const isWanted = (status: number) => !isRedirect(status)
 
 /** Once a server has given its status it has taken the request, whatever becomes of the body: the caller may want to know. */
 function withStatus(error: GatewayError, status: number | undefined): GatewayError {

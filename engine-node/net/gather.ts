@@ -1,6 +1,7 @@
 // One request whose answer is held in memory: its head, and its body as it came. For small answers this takes a third of what
 // a stream takes.
 import type { Client, Dispatcher } from 'undici'
+import type { Ending } from './ending.ts'
 
 export interface Gathered {
   statusCode: number
@@ -19,55 +20,100 @@ export class BrokenOff extends Error {
   }
 }
 
+interface Limits {
+  maxBytes: number
+  tooLarge(): Error
+  ending: Ending
+  isWanted(status: number): boolean
+}
+
 /**
- * Rejects with BrokenOff once there is a head, with what undici or the signal says before. `tooLarge` is the failure beyond
+ * Rejects with BrokenOff once there is a head, with what undici or the ending says before. `tooLarge` is the failure beyond
  * `maxBytes`; `isWanted` is asked with the head.
  */
 export function gather(
   client: Client,
   options: Dispatcher.DispatchOptions,
-  limits: { maxBytes: number; tooLarge(): Error; signal: AbortSignal; isWanted(status: number): boolean },
+  limits: Limits,
 ): Promise<Gathered> {
-  const { maxBytes, signal, isWanted } = limits
-  const { promise, resolve, reject } = Promise.withResolvers<Gathered>()
-  const chunks: Buffer[] = []
-  let length = 0
-  let head: Omit<Gathered, 'body'> | null = null
-  let controller: Dispatcher.DispatchController | null = null
-  const end = (error: Error) => {
-    signal.removeEventListener('abort', abort)
-    reject(head === null ? error : new BrokenOff(head.statusCode, error))
-    controller?.abort(error)
-  }
-  const abort = () => end(signal.reason instanceof Error ? signal.reason : new Error('called off'))
-  signal.addEventListener('abort', abort)
-  client.dispatch(options, {
-    onRequestStart(given) {
-      controller = given
-      if (signal.aborted) abort()
-    },
-    onResponseStart(given, statusCode, headers, statusText = '') {
-      // Informational: the answer is still to come.
-      if (statusCode < 200) return
-      head = { statusCode, statusText, headers }
-      if (isWanted(statusCode)) return
-      signal.removeEventListener('abort', abort)
-      resolve({ ...head, body: null })
-      given.abort(new Error('the answer is not wanted'))
-    },
-    onResponseData(_given, chunk) {
-      length += chunk.length
-      if (length > maxBytes) end(limits.tooLarge())
-      else chunks.push(chunk)
-    },
-    onResponseEnd() {
-      signal.removeEventListener('abort', abort)
-      if (head !== null)
-        resolve({ ...head, body: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks) })
-    },
-    onResponseError(_given, error) {
-      end(error)
-    },
+  return new Promise((resolve, reject) => {
+    client.dispatch(options, new Gathering(limits, resolve, reject))
   })
-  return promise
 }
+
+/** What undici tells of one request. A class, as it is made for each. */
+class Gathering implements Dispatcher.DispatchHandler {
+  readonly #limits: Limits
+  readonly #resolve: (gathered: Gathered) => void
+  readonly #reject: (error: Error) => void
+  readonly #abort = () => this.#callOff()
+  #chunks: Buffer | Buffer[] | null = null
+  #length = 0
+  #head: Omit<Gathered, 'body'> | null = null
+  #controller: Dispatcher.DispatchController | null = null
+
+  constructor(limits: Limits, resolve: (gathered: Gathered) => void, reject: (error: Error) => void) {
+    this.#limits = limits
+    this.#resolve = resolve
+    this.#reject = reject
+    limits.ending.onEnd(this.#abort)
+  }
+
+  #callOff() {
+    const { reason } = this.#limits.ending
+    this.#end(reason instanceof Error ? reason : new Error('called off'))
+  }
+
+  #end(error: Error) {
+    this.#limits.ending.forget(this.#abort)
+    this.#reject(this.#head === null ? error : new BrokenOff(this.#head.statusCode, error))
+    this.#controller?.abort(error)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController) {
+    this.#controller = controller
+    if (this.#limits.ending.isOver) this.#callOff()
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    statusCode: number,
+    headers: Gathered['headers'],
+    statusText = '',
+  ) {
+    // Informational: the answer is still to come.
+    if (statusCode < 200) return
+    this.#head = { statusCode, statusText, headers }
+    if (this.#limits.isWanted(statusCode)) return
+    this.#limits.ending.forget(this.#abort)
+    this.#resolve({ ...this.#head, body: null })
+    controller.abort(new Error('the answer is not wanted'))
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer) {
+    this.#length += chunk.length
+    if (this.#length > this.#limits.maxBytes) this.#end(this.#limits.tooLarge())
+    else if (this.#chunks === null) this.#chunks = chunk
+    else if (Array.isArray(this.#chunks)) this.#chunks.push(chunk)
+    else this.#chunks = [this.#chunks, chunk]
+  }
+
+  onResponseEnd() {
+    this.#limits.ending.forget(this.#abort)
+    if (this.#head === null) return
+    const chunks = this.#chunks ?? EMPTY
+    const { statusCode, statusText, headers } = this.#head
+    this.#resolve({
+      statusCode,
+      statusText,
+      headers,
+      body: Array.isArray(chunks) ? Buffer.concat(chunks) : chunks,
+    })
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error) {
+    this.#end(error)
+  }
+}
+
+const EMPTY = Buffer.alloc(0)

@@ -3,7 +3,9 @@
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { Clock } from '../clock.ts'
 import { isSameAddress, judgeAddress, parseAddress } from './address.ts'
+import { createDeadlines } from './deadlines.ts'
 import { type Connection, type Dial, type Resolve, shareLookups } from './dial.ts'
+import { Ending } from './ending.ts'
 import { type Exchanged, exchange } from './exchange.ts'
 import { createExceptions } from './host-rules.ts'
 import { ConnectionGone, connectedBy, type KeptConnections } from './kept-connections.ts'
@@ -30,6 +32,9 @@ const CONNECT_TIMEOUT_MS = 5_000
 /** Addresses tried of one name. */
 const MAX_DIALS = 4
 
+/** URLs of webhooks whose judgement is kept. */
+const MAX_TARGETS = 1_000
+
 /**
  * Each request looks its host up once, judges every answer, connects to a judged address and checks who answered before
  * it sends a byte. A connection is kept only for a request that says for whom, and serves only that owner, at that origin,
@@ -50,30 +55,36 @@ export function createGuardedFetch(deps: {
   const { clock } = deps
   const exceptions = createExceptions(deps.allowedHosts)
   const resolve = deps.resolve && shareLookups(deps.resolve, clock.now)
+  const after = createDeadlines(clock)
+  const targets = new Map<string, Target>()
 
   return async input => {
     const request = parseRequest(input)
-    const deadline = new AbortController()
-    const cancel = clock.after(request.timeoutMs, () =>
-      deadline.abort(new GatewayError('transport_failed', `No whole answer within ${request.timeoutMs} ms`)),
+    const ending = new Ending()
+    const cancel = after(request.timeoutMs, () =>
+      ending.end(new GatewayError('transport_failed', `No whole answer within ${request.timeoutMs} ms`)),
     )
     const { signal } = request
+    const callOff = () => ending.end(signal?.reason)
+    if (signal?.aborted) callOff()
+    else signal?.addEventListener('abort', callOff, { once: true })
     try {
-      return await follow(request, signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal)
+      return await follow(request, ending)
     } catch (error) {
       // Ends whatever it has left open.
-      deadline.abort(new GatewayError('transport_failed', 'The request has ended'))
+      ending.end(new GatewayError('transport_failed', 'The request has ended'))
       throw error
     } finally {
+      signal?.removeEventListener('abort', callOff)
       cancel()
     }
   }
 
-  async function follow(request: ParsedRequest, signal: AbortSignal): Promise<FetchedResponse> {
-    let target = judgeUrl(request.url, request, exceptions)
-    let headers = request.headers
+  async function follow(request: ParsedRequest, ending: Ending): Promise<FetchedResponse> {
+    let target = firstTarget(request)
+    let asked = request
     for (let hops = 0; ; hops += 1) {
-      const answer = await fetchOnce(target, { ...request, headers }, signal)
+      const answer = await fetchOnce(target, asked, ending)
       if (answer.kind === 'answer') {
         const { status, statusText, headers, body, sha256 } = answer
         return { status, statusText, headers, body, sha256, url: target.url.href }
@@ -82,22 +93,35 @@ export function createGuardedFetch(deps: {
         throw redirected(answer.status, 'it is not followed')
       const next = judgeUrl(nextUrl(target.url, answer), request, exceptions)
       if (target.tls && !next.tls) throw redirected(answer.status, 'it leads from https to http')
-      headers = headersFor(headers, target.url, next.url)
+      asked = { ...asked, headers: headersFor(asked.headers, target.url, next.url) }
       target = next
     }
   }
 
+  /** A judgement of a text is the same each time, so that of a webhook's URL is kept; its name and addresses are judged anew. */
+  function firstTarget(request: ParsedRequest): Target {
+    if (request.keep === undefined || request.hosts !== 'any-public')
+      return judgeUrl(request.url, request, exceptions)
+    const key = `${request.httpsOnly} ${request.url}`
+    const known = targets.get(key)
+    if (known) return known
+    const target = judgeUrl(request.url, request, exceptions)
+    if (targets.size >= MAX_TARGETS) targets.delete(targets.keys().next().value as string)
+    targets.set(key, target)
+    return target
+  }
+
   /** One request to one place: the answer, or where it points to. */
-  async function fetchOnce(target: Target, request: ParsedRequest, signal: AbortSignal): Promise<Exchanged> {
-    const addresses = await addressesOf(target, request, signal)
-    const places = addresses.map(address => placeOf(target, request, address))
+  async function fetchOnce(target: Target, request: ParsedRequest, ending: Ending): Promise<Exchanged> {
+    const found = addressesOf(target, request, ending)
+    const addresses = Array.isArray(found) ? found : await found
     for (;;) {
-      const kept = request.keep === undefined ? null : takeOne(places)
-      const { connected, place } = kept ?? (await open(target, addresses, request, signal))
+      const kept = request.keep === undefined ? null : takeOne(target, request, addresses)
+      const { connected, place } = kept ?? (await open(target, addresses, request, ending.signal))
       let isDone = false
       try {
-        signal.throwIfAborted()
-        const answer = await exchange(connected, target, request, signal)
+        ending.throwIfOver()
+        const answer = await exchange(connected, target, request, ending)
         isDone = answer.kind === 'answer' && request.keep !== undefined
         return answer
       } catch (error) {
@@ -111,8 +135,9 @@ export function createGuardedFetch(deps: {
     }
   }
 
-  function takeOne(places: readonly string[]) {
-    for (const place of places) {
+  function takeOne(target: Target, request: ParsedRequest, addresses: readonly string[]) {
+    for (const address of addresses) {
+      const place = placeOf(target, request, address)
       const connected = deps.kept?.take(place)
       if (connected) return { connected, place }
     }
@@ -127,21 +152,29 @@ export function createGuardedFetch(deps: {
     }
   }
 
-  async function addressesOf(
+  /** Its addresses, each judged; at once where the URL names one itself. */
+  function addressesOf(
     target: Target,
     { hosts }: Pick<ParsedRequest, 'hosts'>,
-    signal: AbortSignal,
-  ): Promise<string[]> {
-    if (resolve === null && !target.literal) {
+    ending: Ending,
+  ): string[] | Promise<string[]> {
+    if (target.literal)
+      return judged(target, [target.host.startsWith('[') ? target.host.slice(1, -1) : target.host])
+    if (resolve === null) {
       if (hosts !== 'any-public') return [target.host]
       throw blocked(target, 'cannot be judged where its name is not looked up', false)
     }
-    const answers =
-      target.literal || resolve === null
-        ? [target.host.replace(/^\[|\]$/g, '')]
-        : await beforeAbort(resolve(target.host), signal).catch((cause: unknown) => {
-            throw unreachable(`${target.host} could not be looked up`, cause)
-          })
+    return lookUp(target, resolve, ending)
+  }
+
+  async function lookUp(target: Target, resolve: Resolve, ending: Ending): Promise<string[]> {
+    const answers = await beforeAbort(resolve(target.host), ending.signal).catch((cause: unknown) => {
+      throw unreachable(`${target.host} could not be looked up`, cause)
+    })
+    return judged(target, answers)
+  }
+
+  function judged(target: Target, answers: string[]): string[] {
     if (answers.length === 0) throw unreachable(`${target.host} has no address`)
     for (const answer of answers) {
       const address = parseAddress(answer)

@@ -56,7 +56,11 @@ const fields = {
   method: v.optional(v.picklist(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']), 'GET'),
   headers: v.optional(
     v.union([
-      v.record(HeaderName, HeaderValue),
+      // A record takes lists too, by their positions.
+      v.pipe(
+        v.custom<Record<string, string>>(value => !Array.isArray(value)),
+        v.record(HeaderName, HeaderValue),
+      ),
       v.pipe(v.array(v.strictTuple([HeaderName, HeaderValue])), v.readonly()),
     ]),
     {},

@@ -1,6 +1,6 @@
 // Reading an answer within bounds: encodings undone, bytes counted as they come, hashed on the way.
 import { createHash } from 'node:crypto'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { GatewayError } from '../../src/contract/errors.ts'
@@ -22,19 +22,37 @@ export type ResponseHeaders = Readonly<Record<string, string>>
 
 export function readHeaders(raw: Readonly<Record<string, string | string[] | undefined>>): ResponseHeaders {
   const headers: Record<string, string> = Object.create(null)
-  for (const [name, value] of Object.entries(raw))
+  for (const name of Object.keys(raw)) {
+    const value = raw[name]
     if (value !== undefined) headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value
+  }
   return headers
+}
+
+const encodingOf = (headers: ResponseHeaders) =>
+  (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
+
+/** True where the body is what came. */
+export const isPlain = (headers: ResponseHeaders): boolean => encodingOf(headers) === 'identity'
+
+/** The body of a plain answer that is in memory already. Throws `transport_failed` where it is too large. */
+export function readPlain(
+  body: Buffer,
+  headers: ResponseHeaders,
+  { maxBytes, sha256 }: { maxBytes: number; sha256: boolean },
+): { bytes: Uint8Array; sha256: string | null } {
+  if (Math.max(body.length, Number(headers['content-length'] ?? 0)) > maxBytes) throw tooLarge(maxBytes)
+  return { bytes: body, sha256: sha256 ? createHash('sha256').update(body).digest('hex') : null }
 }
 
 /** The decoded body, empty where a sink takes it. Rejects with `transport_failed` as soon as one byte too many has come. */
 export async function readBody(
-  body: Readable | Buffer,
+  source: Readable,
   headers: ResponseHeaders,
   limits: { maxBytes: number; sha256: boolean; signal: AbortSignal; sink?: Sink | undefined },
 ): Promise<{ bytes: Uint8Array; sha256: string | null }> {
   const { maxBytes, signal } = limits
-  const encoding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
+  const encoding = encodingOf(headers)
   if (encoding !== 'identity' && !Object.hasOwn(decoders, encoding))
     throw bad('The answer has an encoding that is not read: only one of gzip, deflate and br is')
   if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
@@ -57,11 +75,6 @@ export async function readBody(
     for await (const chunk of source) chunks.push(chunk)
   }
   const collect = (source: AsyncIterable<Uint8Array>) => (limits.sink ?? keep)(counted(source))
-  if (body instanceof Buffer && encoding === 'identity') {
-    count(body)
-    return { bytes: body, sha256: hash?.digest('hex') ?? null }
-  }
-  const source = body instanceof Buffer ? Readable.from([body]) : body
   if (encoding === 'identity') await pipeline(source, collect, { signal })
   else {
     const decoder = decoders[encoding as keyof typeof decoders]()

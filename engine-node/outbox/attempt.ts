@@ -1,6 +1,6 @@
 // One try of one delivery: the body is built, plugins may change or cancel it, it is checked for size and sent.
 import type { HookName, HookPayload, HookSource } from '../../src/contract/hooks.ts'
-import type { OpenDelivery } from '../../src/db/delivery-queue.ts'
+import type { OpenDelivery } from '../../src/db/delivery-reads.ts'
 import {
   bodyOf,
   type Envelope,
@@ -45,8 +45,7 @@ export function createAttempt(deps: {
   withFile?: (of: { event: string; sessionId: string; data: string }) => Promise<string>
   fault(name: OutboxFault): void
 }): Attempt {
-  const { send, clock, hooks, fault, maxPayloadBytes = MAX_PAYLOAD_BYTES } = deps
-  const { withFile = async ({ data }) => data } = deps
+  const { send, clock, hooks, fault, withFile, maxPayloadBytes = MAX_PAYLOAD_BYTES } = deps
 
   /** What plugins make of the body; null when one of them cancels it. A retry sends what the first try has sent. */
   async function throughHooks(delivery: OpenDelivery, body: string): Promise<string | null> {
@@ -62,6 +61,9 @@ export function createAttempt(deps: {
       await hooks.run('webhook:queued', { sessionId, event, webhookId, deliveryId }, of)
     return body
   }
+
+  /** Nearly always by nobody. */
+  const isHeard = () => hooks.order('webhook:before').length > 0 || hooks.order('webhook:queued').length > 0
 
   return async (delivery, endpoint) => {
     const { data, event, sessionId, idempotencyKey, id: deliveryId, attempts } = delivery
@@ -82,8 +84,8 @@ export function createAttempt(deps: {
     else if (data === null)
       return { kind: 'unsendable', why: 'The event log has forgotten the event', rewritten }
     else {
-      text = bodyOf(envelope, await withFile({ event, sessionId, data }))
-      if (attempts === 0) {
+      text = bodyOf(envelope, withFile ? await withFile({ event, sessionId, data }) : data)
+      if (attempts === 0 && isHeard()) {
         const changed = await throughHooks(delivery, text)
         if (changed === null) return { kind: 'cancelled', why: 'A plugin cancelled the delivery', rewritten }
         if (changed !== text && !isSameJson(changed, text)) {

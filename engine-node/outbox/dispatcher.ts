@@ -1,21 +1,20 @@
 // Works off the outbox: looks for endpoints with something due, begins what there is room for, and has noted what came of it.
-// Everything it needs after a restart is in the database; here are only the tries under way and the state of circuits.
+// Everything it needs after a restart is in the database; here are only the tries under way, what is answered and not noted yet,
+// and the state of circuits.
 import type { Db, Writer } from '../../src/db/db.ts'
-import {
-  dueDeliveries,
-  dueWebhooks,
-  endDeliveries,
-  nextDueAt,
-  type OpenDelivery,
-} from '../../src/db/delivery-queue.ts'
+import { endDeliveries } from '../../src/db/delivery-queue.ts'
+import { createDeliveryReads, type OpenDelivery } from '../../src/db/delivery-reads.ts'
 import type { Clock } from '../clock.ts'
 import { createRounds } from '../rounds.ts'
-import type { Attempt, Outcome } from './attempt.ts'
+import type { Attempt } from './attempt.ts'
 import { createCircuit } from './circuit.ts'
 import type { Endpoint, Endpoints } from './endpoint.ts'
+import type { EventData } from './event-data.ts'
+import { MAX_AGE_MS } from './lanes.ts'
 import { createLine, type Line } from './line.ts'
-import { settle } from './settlement.ts'
-import type { Settled } from './settlements.ts'
+import { readLine } from './read-line.ts'
+import type { Settlements } from './settlements.ts'
+import { createTries } from './tries.ts'
 
 export interface Dispatcher extends AsyncDisposable {
   /** Looks for work now. Called when there may be some: new events, replays, the start, or a webhook that has changed. */
@@ -29,12 +28,23 @@ export interface DispatcherLimits {
   perEndpoint: number
   /** Tries under way in all: bounds sockets, and memory for bodies. Each endpoint may have one, however many there are. */
   total: number
+  /**
+   * Answers that are known here and not durable yet: how far delivery may run ahead of what is noted. A crash has no more than
+   * these delivered again, and a database that is slow holds up what has not begun.
+   */
+  unnoted: number
 }
 
-const defaultLimits: DispatcherLimits = { perEndpoint: 16, total: 128 }
+export const defaultLimits: DispatcherLimits = { perEndpoint: 16, total: 128, unnoted: 1_024 }
+
+/** Characters of data that lie ready for all endpoints, and for one: the rest is left in the database until its turn. */
+const READY_LENGTH = { total: 4 * 1024 * 1024, perEndpoint: 256 * 1024 }
 
 /** Deliveries that one statement ends when a webhook is gone: bounds how long it holds the database. */
 const END_CHUNK = 500
+
+/** Deliveries that one read takes of what is due at an endpoint. */
+const MAX_DUE = 64
 
 /** Of so many reads of an endpoint with a backlog, one is for what has just come: it should not wait for hours of old news. */
 const FRESH_EVERY = 4
@@ -49,9 +59,10 @@ export function createDispatcher(deps: {
   /** In [0, 1). */
   random(): number
   endpoints: Endpoints
+  /** What need not be read of events. */
+  known: EventData
   attempt: Attempt
-  /** Resolves when what came of a try is durable. */
-  note(settled: Settled): Promise<void>
+  settlements: Settlements
   onError(error: unknown): void
   /** Whether another engine on this database runs the session now; absent where there can be none. */
   isElsewhere?: ((sessionId: string) => Promise<boolean>) | undefined
@@ -59,21 +70,26 @@ export function createDispatcher(deps: {
   /** How long disposing waits for tries under way; those that take longer are made again after the next start. */
   drainMs?: number
 }): Dispatcher {
-  const { db, clock, limits = defaultLimits } = deps
+  const { clock, settlements, limits = defaultLimits } = deps
+  const reads = createDeliveryReads(deps.db)
   /** One for each endpoint that has been worked for since the start. */
   const lines = new Map<string, Line>()
   /** Looked at even when nothing of theirs is due yet: what waits for a deleted webhook must not wait on. */
   const changed = new Set<string>()
   const rounds = createRounds({ ...deps, look })
+  const tries = createTries({ ...deps, onDisabled: wake })
+  /** Counts what may have brought new deliveries: without it an endpoint that was read to its end need not be read again. */
+  let news = 0
   let total = 0
   let turn = 0
   /** Slots of one endpoint, so that all that have something due get their part of the total. */
   let share = limits.perEndpoint
   /** Somebody was left without a slot: whoever frees one has the others looked at. */
   let isShort = false
-  let isAbandoned = false
+  let readyLength = READY_LENGTH.perEndpoint
 
   function wake(changedWebhook?: string) {
+    news += 1
     if (changedWebhook !== undefined) {
       changed.add(changedWebhook)
       lines.get(changedWebhook)?.drop()
@@ -82,9 +98,10 @@ export function createDispatcher(deps: {
   }
 
   async function look(): Promise<number> {
-    const news = [...changed]
-    const due = await dueWebhooks(db)
+    const asked = [...changed]
+    const due = await reads.dueWebhooks()
     share = Math.max(1, Math.min(limits.perEndpoint, Math.floor(limits.total / Math.max(1, due.length))))
+    readyLength = Math.min(READY_LENGTH.perEndpoint, READY_LENGTH.total / Math.max(1, due.length))
     isShort = false
     // Another goes first each time, or the first ones of the list would have all the room.
     turn += 1
@@ -93,7 +110,7 @@ export function createDispatcher(deps: {
     for (const { webhookId, nextAt } of [...due.slice(from), ...due.slice(0, from)])
       soonest = Math.min(soonest, await serve(webhookId, nextAt))
     // Whoever has nothing due need not be known; it may be no more.
-    for (const id of news) if (changed.delete(id) && lines.get(id)?.open.size === 0) lines.delete(id)
+    for (const id of asked) if (changed.delete(id) && lines.get(id)?.lanes.isEmpty) lines.delete(id)
     return soonest
   }
 
@@ -102,11 +119,13 @@ export function createDispatcher(deps: {
     const known = lines.get(webhookId)
     const hasChanged = changed.delete(webhookId)
     if (!hasChanged) {
-      if (nextAt > clock.now() && !known?.open.size) return nextAt
+      if (nextAt > clock.now() && (known?.lanes.isEmpty ?? true)) return nextAt
       if (known && known.circuit.opensAt > clock.now()) return known.circuit.opensAt
       if (known) begin(known)
       // Whoever frees a slot begins what lies ready, and looks again for more.
-      if (known && (known.isReady || room(known) === 0)) return later(known)
+      if (known && (known.lanes.isReady || room(known) === 0)) return later(known)
+      const freshMs = known ? MAX_AGE_MS - (clock.elapsed() - known.readAt) : 0
+      if (known && freshMs > 0 && isKnownWhole(known)) return Math.min(known.nextAt, clock.now() + freshMs)
     }
     const endpoint = await deps.endpoints.read(webhookId)
     if (endpoint === null || !endpoint.row.active) return await endAll(webhookId, endpoint)
@@ -116,6 +135,7 @@ export function createDispatcher(deps: {
     }
     const line = known ?? newLine(endpoint)
     line.endpoint = endpoint
+    line.isOver = false
     if (line.circuit.opensAt > clock.now()) return line.circuit.opensAt
     return room(line) === 0 ? later(line) : await read(line)
   }
@@ -125,22 +145,31 @@ export function createDispatcher(deps: {
     return Number.POSITIVE_INFINITY
   }
 
-  /** As many as there is room for, and some to lie ready. Behind a backlog a part of the reads is for the newest. */
+  /** All that was due of it when it was read is here, and nothing has come since. */
+  const isKnownWhole = ({ hasMore, newsRead, nextAt }: Line) =>
+    !hasMore && newsRead === news && clock.now() < nextAt
+
+  /** What is due and some that comes behind it, to lie ready. Behind a backlog a part of the reads is for the newest. */
   async function read(line: Line): Promise<number> {
     const { id } = line.endpoint.row
     const now = clock.now()
-    const limit = room(line) + limits.perEndpoint
     const newest = line.hasMore && ++line.reads % FRESH_EVERY === 0
-    // Nothing is begun here while the query runs, so what it leaves out is all that is under way.
-    line.drop()
-    line.hasMore = false
-    const rows = await dueDeliveries(db, id, { now, limit, except: [...line.open], newest })
-    line.put(rows, now, rows.length === limit)
+    line.newsRead = news
+    line.readAt = clock.elapsed()
+    await readLine({ reads, known: deps.known }, line, {
+      now,
+      at: line.readAt,
+      limit: MAX_DUE,
+      maxLength: readyLength,
+      newest,
+    })
     // It has changed while the query ran: the look that was asked for then reads it anew.
     if (changed.has(id)) line.drop()
     begin(line)
-    if (line.hasMore) return Number.POSITIVE_INFINITY
-    return (await nextDueAt(db, id, now)) ?? Number.POSITIVE_INFINITY
+    line.nextAt = line.hasMore
+      ? Number.POSITIVE_INFINITY
+      : ((await reads.nextDueAt(id, now)) ?? Number.POSITIVE_INFINITY)
+    return line.nextAt
   }
 
   function newLine(endpoint: Endpoint): Line {
@@ -153,14 +182,16 @@ export function createDispatcher(deps: {
 
   function room(line: Line): number {
     const free = line.room(share, clock.now())
-    const left = Math.max(limits.total - total, line.posting === 0 ? 1 : 0)
+    const left =
+      tries.unnoted < limits.unnoted ? Math.max(limits.total - total, line.posting === 0 ? 1 : 0) : 0
     if (left < free) isShort = true
     return Math.min(free, left)
   }
 
   function begin(line: Line) {
-    while (rounds.mayBegin && line.isReady && room(line) > 0) {
-      const delivery = line.next(clock.now())
+    while (rounds.mayBegin && line.lanes.isReady && room(line) > 0) {
+      const { delivery, isDry } = line.lanes.take(clock.elapsed())
+      if (isDry) line.hasMore = true
       if (delivery) start(delivery, line)
     }
   }
@@ -168,8 +199,11 @@ export function createDispatcher(deps: {
   /** What waits for a webhook that is no more wanted comes to its end, a part at a time. */
   async function endAll(webhookId: string, endpoint: Endpoint | null): Promise<number> {
     const line = lines.get(webhookId)
-    line?.drop()
-    if (line) line.circuit = newCircuit(false)
+    if (line) {
+      line.drop()
+      line.circuit = newCircuit(false)
+      line.isOver = true
+    }
     const reason = endpoint?.row.disabledReason
     const to = reason
       ? { status: 'dead' as const, why: `The webhook was switched off: ${reason}` }
@@ -177,26 +211,32 @@ export function createDispatcher(deps: {
           status: 'cancelled' as const,
           why: endpoint ? 'The webhook was switched off' : 'The webhook was deleted',
         }
-    await deps.writer.commit(endDeliveries(webhookId, { ...to, now: clock.now(), limit: END_CHUNK }))
-    rounds.wake()
+    // What is under way, or answered and not noted, has its own end coming.
+    const except = line?.lanes.held().positions ?? []
+    const changes = await deps.writer.commit(
+      endDeliveries(webhookId, { ...to, now: clock.now(), limit: END_CHUNK, except }),
+    )
+    if (changes.some(count => count > 0)) rounds.wake()
     return Number.POSITIVE_INFINITY
   }
 
   function start(delivery: OpenDelivery, line: Line) {
-    const { position } = delivery
-    let isPosting = true
-    line.open.add(position)
     line.posting += 1
     total += 1
+    let isPosting = true
     const free = () => {
       if (!isPosting) return
       isPosting = false
       line.posting -= 1
       total -= 1
       goOn(line)
+      // Who waits for others to be noted with would wait in vain.
+      if (total === 0) settlements.flush()
     }
-    rounds.start(run(delivery, line, free), () => {
-      line.open.delete(position)
+    rounds.start(tries.run(delivery, line, free), () => {
+      line.lanes.noted(delivery.position)
+      // Left out when the rest was ended; if it is still open, it ends now.
+      if (line.isOver) changed.add(delivery.webhookId)
       free()
       goOn(line)
     })
@@ -206,34 +246,7 @@ export function createDispatcher(deps: {
   function goOn(line: Line) {
     begin(line)
     // Where something lies ready, whoever is under way goes on with it; if anybody is.
-    if (isShort || (line.isReady ? line.posting === 0 : line.hasMore)) rounds.wake()
-  }
-
-  async function run(delivery: OpenDelivery, line: Line, free: () => void) {
-    const { endpoint, circuit } = line
-    const outcome = await tryOnce(delivery, endpoint)
-    if (isAbandoned) return
-    const now = clock.now()
-    const settlement = settle(delivery, endpoint.row, outcome, { now, chance: deps.random() })
-    if (settlement.endpoint === 'fails') circuit.failed(now, retryAfterOf(outcome))
-    if (settlement.disable) line.drop()
-    if (settlement.endpoint === 'answers') {
-      circuit.succeeded()
-      // Its slot is free at once; after anything else nothing new begins before that is durable.
-      free()
-    }
-    await deps.note({ delivery, endpoint, outcome, settlement })
-    if (settlement.disable) wake(delivery.webhookId)
-  }
-
-  async function tryOnce(delivery: OpenDelivery, endpoint: Endpoint): Promise<Outcome | null> {
-    try {
-      return await deps.attempt(delivery, endpoint)
-    } catch (error) {
-      // A poisonous event is parked like any that fails; the others must go on.
-      deps.onError(error)
-      return null
-    }
+    if (isShort || (line.lanes.isReady ? line.posting === 0 : line.hasMore)) rounds.wake()
   }
 
   return {
@@ -242,10 +255,7 @@ export function createDispatcher(deps: {
     async [Symbol.asyncDispose]() {
       await rounds[Symbol.asyncDispose]()
       // What is still under way is made again after the next start, and stores nothing now.
-      isAbandoned = true
+      tries.abandon()
     },
   }
 }
-
-const retryAfterOf = (outcome: Outcome | null): number =>
-  outcome?.kind === 'answered' && outcome.answer.kind === 'failure' ? outcome.answer.retryAfterMs : 0

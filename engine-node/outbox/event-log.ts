@@ -34,6 +34,8 @@ export function createEventLog(deps: {
   now(): number
   /** A UUID. */
   newId(): string
+  /** Hears the JSON of an event that webhooks want: they will ask for it. */
+  onData?(eventId: string, data: string): void
   /** Largest media inside an event, in bytes; 0 for none. */
   maxInlineMediaBytes: number
 }): EventLog {
@@ -43,20 +45,17 @@ export function createEventLog(deps: {
       const data = withoutLargeMedia(given, deps.maxInlineMediaBytes)
       const found = identify(event, data, { sessionId, occurredAt, hash })
       const id = `evt_${deps.newId()}`
-      const statements = [
-        insertEvent(
-          {
-            id,
-            event,
-            sessionId,
-            chatId: chatId ?? found.chatId,
-            data: toJson(data),
-            occurredAt,
-            createdAt: now,
-          },
-          onlyIf,
-        ),
-      ]
+      const json = toJson(data)
+      const row = {
+        id,
+        event,
+        sessionId,
+        chatId: chatId ?? found.chatId,
+        data: json,
+        occurredAt,
+        createdAt: now,
+      }
+      const statements = [insertEvent(row, onlyIf)]
       for (const webhook of deps.webhooksOf(sessionId)) {
         if (!webhook.active || !wants(webhook, event, data as Readonly<Record<string, unknown>>)) continue
         statements.push(
@@ -70,6 +69,7 @@ export function createEventLog(deps: {
           }),
         )
       }
+      if (statements.length > 1) deps.onData?.(id, json)
       return statements
     },
   }

@@ -5,23 +5,21 @@ import type { Post } from './send.ts'
 
 /** An answer whose body is too long, or breaks off, has been given all the same: asking again would deliver twice. */
 export function createGuardedPost(fetch: GuardedFetch): Post {
-  return async ({ webhookId, url, headers, body, timeoutMs, maxBytes }) => {
-    try {
-      return await fetch({
-        url,
-        method: 'POST',
-        headers,
-        body,
-        hosts: 'any-public',
-        redirects: 0,
-        keep: webhookId,
-        timeoutMs,
-        maxBytes,
-      })
-    } catch (thrown) {
-      if (thrown instanceof GatewayError && typeof thrown.details.status === 'number')
-        return { status: thrown.details.status, headers: {}, body: new Uint8Array() }
-      throw thrown
-    }
-  }
+  return ({ webhookId, url, headers, body, timeoutMs, maxBytes }) =>
+    fetch({
+      url,
+      method: 'POST',
+      headers,
+      body,
+      hosts: 'any-public',
+      redirects: 0,
+      keep: webhookId,
+      timeoutMs,
+      maxBytes,
+    }).catch(answerOf)
+}
+
+function answerOf(thrown: unknown): Awaited<ReturnType<Post>> {
+  if (!(thrown instanceof GatewayError) || typeof thrown.details.status !== 'number') throw thrown
+  return { status: thrown.details.status, headers: {}, body: new Uint8Array() }
 }

@@ -284,6 +284,107 @@ describe('order', () => {
   })
 })
 
+describe('a chat that goes on before what came of it is durable', () => {
+  /** An outbox whose commits wait for `go`, once it is told to hold them. */
+  async function openHeld(unnoted: number) {
+    const held = { isOn: false, count: 0, gate: Promise.withResolvers<void>(), error: null as Error | null }
+    const box = await open({
+      deps: { limits: { perEndpoint: 16, total: 128, unnoted } },
+      wrap: writer => ({
+        ...writer,
+        async commit(statements) {
+          if (held.isOn && statements.some(({ sql }) => sql.startsWith('UPDATE deliveries'))) {
+            held.count += 1
+            await held.gate.promise
+            if (held.error) throw held.error
+          }
+          return await writer.commit(statements)
+        },
+      }),
+    })
+    await box.addWebhook(A)
+    return { box, held }
+  }
+  const ids = (box: { received: { json: { data: { id: string } } }[] }) =>
+    box.received.map(({ json }) => json.data.id)
+
+  it('does so up to a limit, over all chats', async () => {
+    const { box, held } = await openHeld(8)
+    held.isOn = true
+    const many = ['a', 'b'].flatMap(chat => Array.from({ length: 20 }, (_, index) => `${chat}${index}`))
+    await box.receive(...many.map(id => message(`${id[0]}@c.us`, id)))
+    await until(() => box.received.length >= 8)
+    for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate)
+    // One more may have been under way when the limit was reached.
+    expect(box.received.length).toBeLessThanOrEqual(9)
+    expect((await box.deliveries()).every(({ attempts }) => attempts === 0)).toBe(true)
+    held.gate.resolve()
+    await box.dispatcher.idle()
+    for (const chat of ['a', 'b'])
+      expect(ids(box).filter(id => id[0] === chat)).toEqual(many.filter(id => id[0] === chat))
+    expect((await box.deliveries()).every(({ status }) => status === 'delivered')).toBe(true)
+  })
+
+  it('counts an answer with much text for several', async () => {
+    const { box, held } = await openHeld(8)
+    held.isOn = true
+    box.behaviours.set(A, () => ({ status: 200, body: new Uint8Array(64 * 1024) }))
+    await box.receive(...Array.from({ length: 20 }, (_, index) => message('a@c.us', String(index))))
+    await until(() => box.received.length === 2)
+    for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate)
+    expect(box.received.length).toBe(2)
+    held.gate.resolve()
+    await box.dispatcher.idle()
+    expect(box.received.length).toBe(20)
+  })
+
+  it('has what was answered noted as delivered, though its webhook is switched off before', async () => {
+    const { box, held } = await openHeld(8)
+    const { id } = await box.addWebhook(B)
+    held.isOn = true
+    const gate = Promise.withResolvers<void>()
+    box.behaviours.set(B, async ({ json }) => {
+      if (json.data.id === 'a2') await gate.promise
+      return { status: json.data.id === 'a2' ? 500 : 200 }
+    })
+    await box.receive(...['a0', 'a1', 'a2', 'a3'].map(name => message('a@c.us', name)))
+    await until(() => held.count > 0 && box.received.filter(({ url }) => url === B).length === 3)
+    held.isOn = false
+    await box.handlers['webhook.update']({ sessionId: SESSION, webhookId: id, input: { active: false } })
+    const rowsOf = async () => (await box.deliveries()).filter(({ webhookId }) => webhookId === id)
+    for (let rows = await rowsOf(); rows.at(-1)?.status !== 'cancelled'; rows = await rowsOf())
+      await new Promise(setImmediate)
+    held.gate.resolve()
+    gate.resolve()
+    await box.dispatcher.idle()
+    const rows = await rowsOf()
+    expect(rows.map(({ status }) => status)).toEqual(['delivered', 'delivered', 'cancelled', 'cancelled'])
+  })
+
+  it('delivers again, in order, from the first on that the database did not take', async () => {
+    const { box, held } = await openHeld(8)
+    held.isOn = true
+    const under = Promise.withResolvers<void>()
+    box.behaviours.set(A, async ({ json }) => {
+      if (json.data.id === 'a3' && ids(box).length === 4) await under.promise
+      return { status: 200 }
+    })
+    await box.receive(...['a0', 'a1', 'a2', 'a3', 'a4'].map(id => message('a@c.us', id)))
+    await until(() => box.received.length === 4)
+    held.error = new Error('SQLITE_IOERR: disk I/O error')
+    held.gate.resolve()
+    await until(() => box.errors.length > 0)
+    held.isOn = false
+    under.resolve()
+    await box.dispatcher.idle()
+    // The last was answered after the loss: it is not noted, or the order would be lost with it.
+    expect((await box.deliveries()).map(({ attempts }) => attempts)).toEqual([0, 0, 0, 0, 0])
+    await box.pass(5_000)
+    expect(ids(box)).toEqual(['a0', 'a1', 'a2', 'a3', 'a0', 'a1', 'a2', 'a3', 'a4'])
+    expect((await box.deliveries()).every(({ status }) => status === 'delivered')).toBe(true)
+  })
+})
+
 describe('an endpoint that is down', () => {
   it('takes no slots from others while it hangs, and uses up no tries of what waits', async () => {
     const box = await open()

@@ -9,6 +9,7 @@ import type { Sealer } from '../store/sealer.ts'
 import { createAttempt, type DeliveryHooks, type OutboxFault } from './attempt.ts'
 import { createDispatcher, type Dispatcher, type DispatcherLimits } from './dispatcher.ts'
 import { createEndpoints, type Endpoint } from './endpoint.ts'
+import { createEventData } from './event-data.ts'
 import { createEventLog, type EventLog } from './event-log.ts'
 import { createReplay } from './replay.ts'
 import { createSend, type Post } from './send.ts'
@@ -63,10 +64,12 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   const now = () => clock.now()
   const registry = createWebhookRegistry({ ...deps, now, onChange: id => dispatcher.wake(id) })
   const endpoints = createEndpoints({ ...deps, now })
+  const known = createEventData()
   const log = createEventLog({
     webhooksOf: registry.of,
     now,
     newId: deps.newId,
+    onData: known.put,
     maxInlineMediaBytes: deps.maxInlineMediaBytes ?? MAX_INLINE_MEDIA_BYTES,
   })
   const send = createSend(deps)
@@ -78,8 +81,8 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     fault,
     maxPayloadBytes: deps.maxPayloadBytes ?? MAX_PAYLOAD_BYTES,
   })
-  const { note } = createSettlements({ ...deps, now, disable, onSettled, onChance: () => dispatcher.wake() })
-  const dispatcher = createDispatcher({ ...deps, endpoints, attempt, note })
+  const settlements = createSettlements({ ...deps, disable, onSettled })
+  const dispatcher = createDispatcher({ ...deps, endpoints, known, attempt, settlements })
   const told = new Set<Promise<unknown>>()
   let stopListening = () => {}
 
@@ -103,20 +106,25 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     replay.onTried(delivery.id, status === 'delivered')
     const refreshed = settlement.disable ? registry.refresh(endpoint.row.id) : undefined
     const { sessionId, event, webhookId, id: deliveryId } = delivery
-    const named = { sessionId, event, webhookId, deliveryId, attempt: delivery.attempts + 1 }
+    const named = () => ({ sessionId, event, webhookId, deliveryId, attempt: delivery.attempts + 1 })
     if (status === 'delivered' && outcome?.kind === 'answered') {
       const { status: statusCode, durationMs: responseTime } = outcome.answer
-      tell('webhook:delivered', { ...named, statusCode: statusCode ?? 0, responseTime })
-      tell('webhook:after', { sessionId, event, webhookId, success: true })
+      tell('webhook:delivered', () => ({ ...named(), statusCode: statusCode ?? 0, responseTime }))
+      tell('webhook:after', () => ({ sessionId, event, webhookId, success: true }))
     }
     if (status === 'dead')
-      tell('webhook:error', { ...named, error: settlement.patch.lastError ?? 'The delivery failed' })
+      tell('webhook:error', () => ({
+        ...named(),
+        error: settlement.patch.lastError ?? 'The delivery failed',
+      }))
     // A plugin that is slow to hear the news holds up nothing, until it is behind by too many.
     return told.size > MAX_TOLD ? Promise.race(told).then(() => refreshed) : refreshed
   }
 
-  function tell<N extends HookName>(event: N, data: HookPayload<N> & { sessionId: string }) {
+  /** Nothing is made for nobody, as nearly always. */
+  function tell<N extends HookName>(event: N, say: () => HookPayload<N> & { sessionId: string }) {
     if (hooks.order(event).length === 0) return
+    const data = say()
     const hearing: Promise<unknown> = hooks
       .run(event, data, { sessionId: data.sessionId, source: 'WebhookProcessor' })
       .catch(deps.onError)

@@ -8,6 +8,7 @@ import {
   type Verdict,
 } from '../../src/webhooks/schedule.ts'
 import type { Clock } from '../clock.ts'
+import { createDeadlines } from '../net/deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
 
 export interface PostRequest {
@@ -46,46 +47,55 @@ export interface SendRequest {
 
 export function createSend(deps: { post: Post; clock: Clock }): (request: SendRequest) => Promise<Answer> {
   const { post, clock } = deps
-
-  async function request(given: SendRequest, startedAt: number): Promise<Answer> {
-    const { endpoint, envelope, body, eventId, attempts, url } = given
-    const timestamp = Math.floor(startedAt / 1_000)
-    const headers = Object.assign(
-      headersOf(envelope, { eventId, attempts, timestamp, custom: endpoint.headers }),
-      await endpoint.signer.sign(eventId, timestamp, body),
-    )
-    const answer = await beforeDeadline(
-      post({
-        webhookId: endpoint.row.id,
-        url,
-        headers,
-        body,
-        timeoutMs: DELIVERY_DEADLINE_MS,
-        maxBytes: MAX_RESPONSE_BYTES,
-      }),
-    )
-    const now = clock.now()
-    return {
-      ...judgeStatus(answer.status, answer.headers['retry-after'], now),
-      status: answer.status,
-      error: answer.status >= 200 && answer.status <= 299 ? null : `The endpoint answered ${answer.status}`,
-      body: textOf(answer.body),
-      durationMs: now - startedAt,
-    }
-  }
+  const after = createDeadlines(clock)
 
   /** Not every way to hang is one that `post` notices. */
   function beforeDeadline<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const cancel = clock.after(DELIVERY_DEADLINE_MS, () => reject(new Deadline()))
-      work.then(resolve, reject).finally(cancel)
+      const cancel = after(DELIVERY_DEADLINE_MS, () => reject(new Deadline()))
+      work.then(
+        answer => {
+          cancel()
+          resolve(answer)
+        },
+        error => {
+          cancel()
+          reject(error)
+        },
+      )
     })
   }
 
   return async given => {
+    const { endpoint, envelope, body, eventId, attempts, url } = given
     const startedAt = clock.now()
+    const timestamp = Math.floor(startedAt / 1_000)
     try {
-      return await request(given, startedAt)
+      const signing = endpoint.signer.sign(eventId, timestamp, body)
+      const headers = Object.assign(
+        headersOf(envelope, { eventId, attempts, timestamp, custom: endpoint.headers }),
+        // With a quick signer there is nothing to wait for.
+        signing instanceof Promise ? await signing : signing,
+      )
+      const answer = await beforeDeadline(
+        post({
+          webhookId: endpoint.row.id,
+          url,
+          headers,
+          body,
+          timeoutMs: DELIVERY_DEADLINE_MS,
+          maxBytes: MAX_RESPONSE_BYTES,
+        }),
+      )
+      const { status } = answer
+      const now = clock.now()
+      return {
+        ...judgeStatus(status, answer.headers['retry-after'], now),
+        status,
+        error: status >= 200 && status <= 299 ? null : `The endpoint answered ${status}`,
+        body: textOf(answer.body),
+        durationMs: now - startedAt,
+      }
     } catch (thrown) {
       const { result, error } = failureOf(thrown)
       const durationMs = clock.now() - startedAt

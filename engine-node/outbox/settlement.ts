@@ -1,5 +1,6 @@
 // What becomes of a delivery after a try: delivered, tried again, given up, cancelled. Pure: an outcome in, a plan out.
-import type { DeliveryPatch, OpenDelivery } from '../../src/db/delivery-queue.ts'
+import type { DeliveryPatch } from '../../src/db/delivery-queue.ts'
+import type { OpenDelivery } from '../../src/db/delivery-reads.ts'
 import type { WebhookRow } from '../../src/db/webhooks.ts'
 import { DISABLE_AFTER_MS, retryDelay } from '../../src/webhooks/schedule.ts'
 import type { Outcome } from './attempt.ts'

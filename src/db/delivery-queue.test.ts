@@ -10,15 +10,13 @@ import type { Db, SqlValue, Statement } from './db.ts'
 import { listDeliveries, pruneDeadLetters } from './deliveries.ts'
 import {
   type AnsweredPatch,
-  dueDeliveries,
-  dueWebhooks,
   endDeliveries,
   insertDelivery,
-  nextDueAt,
   promoteLanes,
   reorderDeliveries,
   updateDeliveries,
 } from './delivery-queue.ts'
+import { createDeliveryReads, type DeliveryReads } from './delivery-reads.ts'
 import { insertEvent, pruneEvents } from './events.ts'
 import * as schema from './schema.ts'
 import { insertSession } from './sessions.ts'
@@ -28,11 +26,13 @@ const SESSION = 's'
 let folder: string
 let database: OpenDatabase
 let db: Db
+let reads: DeliveryReads
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'wharf-queue-'))
   database = await openDatabase({ url: `file:${join(folder, 'wharf.db')}` })
   db = database.db
+  reads = createDeliveryReads(db)
   await database.target.batch([
     insertSession(db, { id: SESSION, name: 'test', status: 'ready', createdAt: 0, updatedAt: 0 }),
     ...['a', 'b'].map(id =>
@@ -94,22 +94,30 @@ const answered = (change: Partial<AnsweredPatch> = {}): AnsweredPatch => ({
   ...change,
 })
 
-const due = (webhookId: string, page: Partial<Parameters<typeof dueDeliveries>[2]> = {}) =>
-  dueDeliveries(db, webhookId, { now: 100, limit: 10, except: [], ...page }).then(rows =>
-    rows.map(({ position }) => position),
-  )
+const due = (webhookId: string, page: Partial<Parameters<DeliveryReads['due']>[1]> = {}) =>
+  reads
+    .due(webhookId, { now: 100, limit: 10, except: [], exceptLanes: [], ...page })
+    .then(rows => rows.map(({ position }) => position))
+
+const later = (webhookId: string, parts: [lane: string, after: number][], perLane = 10) =>
+  reads
+    .later(webhookId, { parts: parts.map(([lane, after]) => ({ lane, after })), perLane })
+    .then(rows => rows.map(({ position }) => position))
 
 describe('the queue of deliveries', () => {
   it('has one of each lane due, and gives it with what its event holds', async () => {
     const [first, , other] = [await queue('a', 'x'), await queue('a', 'x'), await queue('a', 'y')]
     const elsewhere = await queue('b', 'x')
     expect(await statuses()).toEqual(['due', 'waiting', 'due', 'due'])
-    expect(await dueWebhooks(db)).toEqual([
+    expect(await reads.dueWebhooks()).toEqual([
       { webhookId: 'a', nextAt: 0 },
       { webhookId: 'b', nextAt: 0 },
     ])
     expect(await due('a')).toEqual([first, other])
-    expect(await dueDeliveries(db, 'b', { now: 0, limit: 1, except: [] })).toEqual([
+    expect(await reads.due('b', { now: 0, limit: 1, except: [], exceptLanes: [] })).toEqual([
+      { position: elsewhere, lane: 'x', nextAt: 0 },
+    ])
+    expect(await reads.rows([elsewhere])).toEqual([
       {
         position: elsewhere,
         id: `dlv_${made}`,
@@ -132,9 +140,46 @@ describe('the queue of deliveries', () => {
     for (let chat = 0; chat < 4; chat += 1) positions.push(await queue('a', String(chat), chat * 10))
     expect(await due('a', { limit: 2 })).toEqual(positions.slice(0, 2))
     expect(await due('a', { limit: 2, except: positions.slice(0, 2) })).toEqual(positions.slice(2))
+    expect(await due('a', { exceptLanes: ['0', '2'] })).toEqual([positions[1], positions[3]])
     expect(await due('a', { limit: 2, newest: true })).toEqual([positions[3], positions[2]])
     expect(await due('a', { now: 15 })).toEqual(positions.slice(0, 2))
-    expect([await nextDueAt(db, 'a', 15), await nextDueAt(db, 'a', 30)]).toEqual([20, null])
+    expect([await reads.nextDueAt('a', 15), await reads.nextDueAt('a', 30)]).toEqual([20, null])
+  })
+
+  it('gives what comes behind in a lane, by position and so many of each', async () => {
+    const x: number[] = []
+    const y: number[] = []
+    for (let index = 0; index < 4; index += 1) {
+      x.push(await queue('a', 'x'))
+      y.push(await queue('a', 'y'))
+      await queue('b', 'x')
+    }
+    const [first = 0, second = 0] = x
+    expect(await later('a', [['x', first]])).toEqual(x.slice(1))
+    expect(
+      await later(
+        'a',
+        [
+          ['x', second],
+          ['y', y[0] ?? 0],
+        ],
+        2,
+      ),
+    ).toEqual([y[1], x[2], y[2], x[3]])
+    expect(await later('a', [['z', 0]])).toEqual([])
+    // The second has been let go meanwhile; it is still what comes behind the first.
+    await database.target.batch([
+      ...updateDeliveries(db, [{ position: first, patch: answered({ status: 'delivered', settledAt: 5 }) }]),
+      promoteLanes([first]),
+    ])
+    expect(await later('a', [['x', first]])).toEqual(x.slice(1))
+    expect((await reads.rows(x)).map(({ position }) => position)).toEqual(x.slice(1))
+  })
+
+  it('gives rows with all that text can hold', async () => {
+    const position = await queue('a', 'x"\u0000\ud83e\udd8a\\')
+    const [row] = await reads.rows([position])
+    expect(row).toMatchObject({ lane: 'x"\u0000\ud83e\udd8a\\', data: `{"n":${made}}` })
   })
 
   it('notes many answers at once, and lets the next of each lane go', async () => {
@@ -171,7 +216,9 @@ describe('the queue of deliveries', () => {
 
   it('changes nothing of what has been settled otherwise, and keeps what waits in its lane', async () => {
     const [one, two] = [await queue('a', 'x'), await queue('a', 'x')]
-    await database.target.batch(endDeliveries('b', { status: 'dead', why: 'gone', now: 1, limit: 10 }))
+    await database.target.batch(
+      endDeliveries('b', { status: 'dead', why: 'gone', now: 1, limit: 10, except: [] }),
+    )
     await database.target.batch([
       { sql: `UPDATE deliveries SET status = 'cancelled' WHERE position = ?`, args: [one] },
       ...updateDeliveries(db, [
@@ -180,6 +227,20 @@ describe('the queue of deliveries', () => {
       ]),
     ])
     expect(await statuses()).toEqual(['cancelled', 'waiting'])
+  })
+
+  it('is ended a part at a time, but for what is under way', async () => {
+    const [first] = [
+      await queue('a', 'x'),
+      await queue('a', 'x'),
+      await queue('a', 'y'),
+      await queue('b', 'x'),
+    ]
+    const to = { status: 'dead' as const, why: 'gone', now: 1, limit: 10, except: [first] }
+    expect(await database.target.batch(endDeliveries('a', to))).toEqual([1, 1])
+    expect(await statuses()).toEqual(['due', 'dead', 'dead', 'due'])
+    expect(await database.target.batch(endDeliveries('a', to))).toEqual([0, 0])
+    expect(await database.target.batch(endDeliveries('a', { ...to, except: [] }))).toEqual([0, 1])
   })
 
   it('is put in order and out of it', async () => {
@@ -192,15 +253,18 @@ describe('the queue of deliveries', () => {
 })
 
 describe('every statement of the queue', () => {
-  const page = { now: 1, limit: 10, except: [1, 2] }
-  const end = { status: 'dead' as const, why: '', now: 1, limit: 10 }
+  const page = { now: 1, limit: 10, except: [1, 2], exceptLanes: ['x'] }
+  const parts = { parts: [{ lane: 'x', after: 1 }], perLane: 10 }
+  const end = { status: 'dead' as const, why: '', now: 1, limit: 10, except: [1] }
   const scope = { scope: null }
   const newest = { limit: 10, offset: 0 }
-  const reads: Record<string, (at: Db) => Promise<unknown>> = {
-    'finds the webhooks': dueWebhooks,
-    'reads the oldest': at => dueDeliveries(at, 'a', page),
-    'reads the newest': at => dueDeliveries(at, 'a', { ...page, newest: true }),
-    'asks for the next hour': at => nextDueAt(at, 'a', 1),
+  const queries: Record<string, (at: Db) => Promise<unknown>> = {
+    'finds the webhooks': at => createDeliveryReads(at).dueWebhooks(),
+    'reads the oldest': at => createDeliveryReads(at).due('a', page),
+    'reads the newest': at => createDeliveryReads(at).due('a', { ...page, newest: true }),
+    'reads on in lanes': at => createDeliveryReads(at).later('a', parts),
+    'reads rows': at => createDeliveryReads(at).rows([1, 2]),
+    'asks for the next hour': at => createDeliveryReads(at).nextDueAt('a', 1),
     'looks at an endpoint': at => prepareFindWebhook(at)('a'),
     'lists the dead': at => listDeliveries(at, { ...scope, status: ['dead'] }, newest),
     lists: at => listDeliveries(at, scope, newest),
@@ -218,12 +282,12 @@ describe('every statement of the queue', () => {
     'cuts off the old': () => [pruneDeadLetters(1), ...pruneEvents(db, 500)],
   }
 
-  it.each([...Object.keys(reads), ...Object.keys(writes)])('that %s goes by index', async name => {
+  it.each([...Object.keys(queries), ...Object.keys(writes)])('that %s goes by index', async name => {
     const client = createClient({ url: `file:${join(folder, 'wharf.db')}` })
     const made: Statement[] = writes[name]?.() ?? []
     const logQuery = (text: string, params: unknown[]) => made.push({ sql: text, args: params as SqlValue[] })
     // The driver's result type is the one thing that Db leaves open.
-    await reads[name]?.(drizzle(client, { schema, logger: { logQuery } }) as unknown as Db)
+    await queries[name]?.(drizzle(client, { schema, logger: { logQuery } }) as unknown as Db)
     expect(made.length).toBeGreaterThan(0)
     for (const { sql: text, args } of made) {
       const { rows } = await client.execute({ sql: `EXPLAIN QUERY PLAN ${text}`, args })

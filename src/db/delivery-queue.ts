@@ -1,25 +1,9 @@
 // The outbox in the database: filled with an event, worked off in the order of each lane. Every statement here runs for each
-// delivery or each look at the queue, so they are written out, go by index however much waits, and take many rows at once.
-import { and, eq, inArray, sql } from 'drizzle-orm'
+// delivery, so they are written out, go by index however much waits, and take many rows at once. Reads: delivery-reads.ts.
+import { and, eq, inArray } from 'drizzle-orm'
 import { type Db, type Statement, statement } from './db.ts'
 import type { DeliveryRow } from './deliveries.ts'
 import { deliveries } from './schema.ts'
-
-/** What may be tried, with the JSON of its event's data; null when the log has forgotten it. */
-export type OpenDelivery = Pick<
-  DeliveryRow,
-  | 'position'
-  | 'id'
-  | 'webhookId'
-  | 'sessionId'
-  | 'eventId'
-  | 'event'
-  | 'lane'
-  | 'idempotencyKey'
-  | 'attempts'
-  | 'nextAt'
-  | 'rewritten'
-> & { data: string | null }
 
 export interface NewDelivery {
   id: string
@@ -48,44 +32,6 @@ FROM events e, webhooks w WHERE e.id = ?5 AND w.id = ?6 AND w.active`
 export function insertDelivery(row: NewDelivery): Statement {
   const { id, idempotencyKey, now, replayOf, eventId, webhookId } = row
   return { sql: INSERT, args: [id, idempotencyKey, now, replayOf, eventId, webhookId] }
-}
-
-/**
- * The webhooks that have a delivery to try, each with the time of its earliest. It jumps from one to the next in the index, so
- * its cost grows with endpoints and not with what is queued.
- */
-export async function dueWebhooks(db: Db): Promise<{ webhookId: string; nextAt: number }[]> {
-  return await db.all<{ webhookId: string; nextAt: number }>(sql`WITH RECURSIVE w(id) AS (
-      SELECT min(webhook_id) FROM deliveries WHERE status = 'due'
-      UNION ALL
-      SELECT (SELECT min(webhook_id) FROM deliveries WHERE status = 'due' AND webhook_id > w.id)
-      FROM w WHERE w.id IS NOT NULL
-    ) SELECT id AS "webhookId", (SELECT min(next_at) FROM deliveries
-      WHERE status = 'due' AND webhook_id = w.id) AS "nextAt" FROM w WHERE id IS NOT NULL`)
-}
-
-/** What may be tried at one webhook by `now`, but for `except`: the oldest first, or with `newest` the newest. */
-export async function dueDeliveries(
-  db: Db,
-  webhookId: string,
-  page: { now: number; limit: number; except: readonly number[]; newest?: boolean },
-): Promise<OpenDelivery[]> {
-  const { now, limit, except, newest = false } = page
-  const order = newest ? sql`next_at DESC, position DESC` : sql`next_at, position`
-  return await db.all<OpenDelivery>(sql`SELECT due.position AS "position", due.id AS "id", due.webhook_id AS "webhookId",
-      due.session_id AS "sessionId", due.event_id AS "eventId", due.event AS "event", due.lane AS "lane",
-      due.idempotency_key AS "idempotencyKey", due.attempts AS "attempts", due.next_at AS "nextAt",
-      due.rewritten AS "rewritten", e.data AS "data"
-    FROM (SELECT * FROM deliveries WHERE status = 'due' AND webhook_id = ${webhookId} AND next_at <= ${now}
-      AND position NOT IN (SELECT value FROM json_each(${JSON.stringify(except)})) ORDER BY ${order} LIMIT ${limit}) due
-    LEFT JOIN events e ON e.id = due.event_id`)
-}
-
-/** When the next one falls due that is to be tried at a later time; null where there is none. */
-export async function nextDueAt(db: Db, webhookId: string, now: number): Promise<number | null> {
-  const [row] = await db.all<{ nextAt: number | null }>(sql`SELECT min(next_at) AS "nextAt" FROM deliveries
-    WHERE status = 'due' AND webhook_id = ${webhookId} AND next_at > ${now}`)
-  return row?.nextAt ?? null
 }
 
 type Patchable =
@@ -170,17 +116,24 @@ export function promoteLanes(settled: readonly number[]): Statement {
 }
 
 /**
- * Ends open deliveries of a webhook that is no more, up to `limit` of each kind; run it until nothing is due. Those that wait go
- * first, since a webhook with nothing due is not looked at again.
+ * Ends open deliveries of a webhook that is no more, up to `limit` of each kind, but for `except`; run it until it changes
+ * nothing. Those that wait go first, since a webhook with nothing due is not looked at again.
  */
 export function endDeliveries(
   webhookId: string,
-  to: { status: 'dead' | 'cancelled'; why: string; now: number; limit: number },
+  to: {
+    status: 'dead' | 'cancelled'
+    why: string
+    now: number
+    limit: number
+    except: readonly number[]
+  },
 ): Statement[] {
   const end = (which: string) => ({
     sql: `UPDATE deliveries SET status = ?1, last_error = ?2, settled_at = ?3 WHERE position IN (SELECT position
-      FROM deliveries WHERE webhook_id = ?4 AND status = ${which} LIMIT ?5)`,
-    args: [to.status, to.why, to.now, webhookId, to.limit],
+      FROM deliveries WHERE webhook_id = ?4 AND status = ${which}
+      AND position NOT IN (SELECT value FROM json_each(?6)) LIMIT ?5)`,
+    args: [to.status, to.why, to.now, webhookId, to.limit, JSON.stringify(to.except)],
   })
   const noneWaits = `NOT EXISTS (SELECT 1 FROM deliveries WHERE webhook_id = ?4 AND status = 'waiting')`
   return [end(`'waiting'`), end(`'due' AND ${noneWaits}`)]

@@ -1,9 +1,10 @@
 // A process that does nothing but take in events and deliver them, to be killed. It prints the number of each event that is
-// durable. Its time runs fifty times as fast, so that retries come within a test.
+// durable.
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { createClock } from '../../engine-node/clock.ts'
 import { createCommitWatch } from '../../engine-node/outbox/commit-watch.ts'
+import { defaultLimits } from '../../engine-node/outbox/dispatcher.ts'
 import { createOutbox } from '../../engine-node/outbox/outbox.ts'
 import { openDatabase } from '../../engine-node/store/database.ts'
 import { createSealer } from '../../engine-node/store/sealer.ts'
@@ -13,7 +14,6 @@ import { CreateWebhook } from '../../src/contract/webhook.ts'
 import { logBounds } from '../../src/db/events.ts'
 import { findSession, insertSession } from '../../src/db/sessions.ts'
 
-const SPEED = 50
 const CHATS = 4
 const SESSION = '11111111-1111-4111-8111-111111111111' as SessionId
 
@@ -26,15 +26,21 @@ const Plan = v.object({
   everyMs: v.number(),
   /** Where it ends itself. */
   fault: v.nullable(v.string()),
+  /** How far delivery may run ahead of what is noted. */
+  unnoted: v.nullable(v.number()),
+  /** How long the database takes to note what came of tries, ms. */
+  noteMs: v.number(),
+  /** How many times as fast its time runs, so that retries come within a test. */
+  speed: v.number(),
 })
 
 const plan = v.parse(Plan, JSON.parse(process.argv[2] ?? ''))
 const real = createClock()
 const start = real.now()
 const clock = {
-  now: () => start + (real.now() - start) * SPEED,
-  elapsed: () => real.elapsed() * SPEED,
-  after: (ms: number, run: () => void) => real.after(ms / SPEED, run),
+  now: () => start + (real.now() - start) * plan.speed,
+  elapsed: () => real.elapsed() * plan.speed,
+  after: (ms: number, run: () => void) => real.after(ms / plan.speed, run),
 }
 const database = await openDatabase({ url: `file:${join(plan.folder, 'wharf.db')}` })
 const commits = createCommitWatch()
@@ -44,7 +50,13 @@ const writer = createWriteQueue({
 })
 const outbox = createOutbox({
   db: database.db,
-  writer,
+  writer: {
+    async commit(statements) {
+      if (plan.noteMs > 0 && statements.some(({ sql }) => sql.startsWith('UPDATE deliveries')))
+        await new Promise(resolve => setTimeout(resolve, plan.noteMs))
+      return await writer.commit(statements)
+    },
+  },
   clock,
   sealer: createSealer(new Uint8Array(32)),
   checkUrl() {},
@@ -52,6 +64,7 @@ const outbox = createOutbox({
   onEvents: commits.onEvents,
   newId: () => crypto.randomUUID(),
   random: () => 0,
+  ...(plan.unnoted === null ? {} : { limits: { ...defaultLimits, unnoted: plan.unnoted } }),
   onError: error => console.error(error),
   fault(name) {
     if (name === plan.fault) process.kill(process.pid, 'SIGKILL')

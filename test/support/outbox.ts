@@ -12,6 +12,7 @@ import { createWriteQueue } from '../../engine-node/store/write-queue.ts'
 import type { EventData } from '../../src/contract/events.ts'
 import type { SessionId } from '../../src/contract/ids.ts'
 import { CreateWebhook, type WebhookId } from '../../src/contract/webhook.ts'
+import type { Writer } from '../../src/db/db.ts'
 import { listDeliveries } from '../../src/db/deliveries.ts'
 import { insertSession } from '../../src/db/sessions.ts'
 import { createFakeClock, type FakeClock } from './fake-clock.ts'
@@ -47,7 +48,13 @@ export const message = (chatId: string, id: string, body = ''): EventData<'messa
 
 /** `folder` of an earlier one: the same database, as after a restart. */
 export async function openOutbox(
-  options: { folder?: string; clock?: FakeClock; deps?: Partial<OutboxDeps> } = {},
+  options: {
+    folder?: string
+    clock?: FakeClock
+    deps?: Partial<OutboxDeps>
+    /** What stands between the outbox and its database. */
+    wrap?: (writer: Writer) => Writer
+  } = {},
 ) {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'wharf-outbox-'))
   const clock = options.clock ?? createFakeClock()
@@ -60,7 +67,7 @@ export async function openOutbox(
   const behaviours = new Map<string, Behaviour>()
   const outbox = createOutbox({
     db,
-    writer,
+    writer: options.wrap?.(writer) ?? writer,
     clock,
     sealer: createSealer(new Uint8Array(32)),
     checkUrl() {},
