@@ -18,6 +18,7 @@ import { loadDecryptJournal } from './decrypt-journal.ts'
 import { createEgressGate, type Sending } from './egress-gate.ts'
 import { createHistorySync } from './history-sync.ts'
 import { toHidden } from './incoming-change.ts'
+import { brakeIngress, type Receiving } from './ingress-brake.ts'
 import { toNeutral } from './jid.ts'
 import type { Identity, Link, LinkDeps, LinkEvents } from './link-port.ts'
 import { ping, removeDevice } from './link-stanzas.ts'
@@ -94,7 +95,7 @@ export async function openLink(
     waWebSocketUrl: deps.url,
     // Online, this device would silence the notifications of the phone.
     markOnlineOnConnect: false,
-    // `liveness` keeps the time. Baileys would keep one for each frame too, with two stacks and a timer, and the gate takes those at once.
+    // `liveness` keeps the time; Baileys would keep one for each frame too.
     connectTimeoutMs: 0,
     // The recent history is still taken: it brings the pairs of phone and lid.
     syncFullHistory: false,
@@ -135,6 +136,7 @@ export async function openLink(
   })
   const wire = rawSocket(sock)
   const gate = createEgressGate({ socket: wire, queue })
+  brakeIngress(wire)
   const liveness = createLiveness({
     clock,
     probe: timeoutMs => sock.query(ping, timeoutMs).then(answer => answer !== undefined),
@@ -297,4 +299,4 @@ export async function openLink(
 
 /** The WebSocket under Baileys' client: made in its constructor, and private in its types only. */
 const rawSocket = (sock: WASocket) =>
-  (sock.ws as unknown as { socket: Sending & { terminate(): void } }).socket
+  (sock.ws as unknown as { socket: Sending & Receiving & { terminate(): void } }).socket
