@@ -112,10 +112,7 @@ export async function openLink(
     transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 0 },
     ...caches,
     ...(deps.uploadAgent && { fetchAgent: deps.uploadAgent }),
-    ...(proxy && {
-      agent: proxy.socketAgent(deps.url),
-      fetchAgent: proxy.agent,
-    }),
+    ...(proxy && { agent: proxy.socketAgent(deps.url), fetchAgent: proxy.agent }),
     options: fetchOptions,
   })
   const account = createAccountLink({
