@@ -1,38 +1,66 @@
 import { EventEmitter } from 'node:events'
-import { expect, it } from 'vitest'
-import { brakeIngress, MAX_FRAMES_PER_TURN } from './ingress-brake.ts'
+import { beforeEach, expect, it } from 'vitest'
+import { brakeIngress, MAX_FRAMES_PER_TURN as MAX } from './ingress-brake.ts'
 
-function createSocket() {
-  const said: string[] = []
-  let end = () => {}
-  const socket = Object.assign(new EventEmitter(), {
-    pause: () => void said.push('pause'),
-    resume: () => void said.push('resume'),
-  })
-  brakeIngress(socket, run => {
-    end = run
-  })
-  return {
-    said,
-    endOfTurn: () => end(),
-    come(frames: number) {
-      for (let frame = 0; frame < frames; frame += 1) socket.emit('message')
-    },
-  }
+let client: EventEmitter
+/** What came out, and what was done to the socket. */
+let said: unknown[]
+let ends: (() => void)[]
+
+beforeEach(() => {
+  client = new EventEmitter()
+  said = []
+  ends = []
+  client.on('message', frame => said.push(frame)).on('close', () => said.push('close'))
+  const socket = { pause: () => void said.push('pause'), resume: () => void said.push('resume') }
+  brakeIngress(client, socket, run => void ends.push(run))
+})
+
+const come = (from: number, count: number) => {
+  for (let frame = from; frame < from + count; frame += 1) client.emit('message', frame)
 }
+const endOfTurn = () => {
+  const due = ends
+  ends = []
+  for (const run of due) run()
+}
+const numbers = (from: number, count: number) => Array.from({ length: count }, (_, index) => from + index)
 
-it('pauses a socket that brings too much in one turn, until the next', () => {
-  const { said, come, endOfTurn } = createSocket()
-  come(MAX_FRAMES_PER_TURN - 1)
+it('lets all in where little comes', () => {
+  come(0, MAX)
   endOfTurn()
-  come(MAX_FRAMES_PER_TURN - 1)
-  expect(said).toEqual([])
-  // What was read already comes in spite of it.
-  come(40)
-  expect(said).toEqual(['pause'])
+  come(MAX, MAX)
+  expect(said).toEqual(numbers(0, 2 * MAX))
   endOfTurn()
-  expect(said).toEqual(['pause', 'resume'])
-  come(MAX_FRAMES_PER_TURN)
   endOfTurn()
-  expect(said).toEqual(['pause', 'resume', 'pause', 'resume'])
+  expect(ends).toEqual([])
+})
+
+it('pauses the socket where more comes, and lets the rest in turn by turn', () => {
+  come(0, 2 * MAX + 3)
+  expect(said).toEqual([...numbers(0, MAX), 'pause'])
+  endOfTurn()
+  expect(said.slice(MAX + 1)).toEqual(numbers(MAX, MAX))
+  endOfTurn()
+  expect(said.slice(2 * MAX + 1)).toEqual([...numbers(2 * MAX, 3), 'resume'])
+  endOfTurn()
+  come(100, 1)
+  expect(said.at(-1)).toBe(100)
+})
+
+it('keeps the order when more comes in the turn of what waited', () => {
+  come(0, MAX + 2)
+  endOfTurn()
+  come(MAX + 2, MAX)
+  for (let turn = 0; turn < 4; turn += 1) endOfTurn()
+  expect(said.filter(each => typeof each === 'number')).toEqual(numbers(0, 2 * MAX + 2))
+})
+
+it('tells of a close behind the frames that came before it', () => {
+  come(0, MAX + 2)
+  client.emit('close')
+  expect(said.slice(-3)).toEqual([MAX, MAX + 1, 'close'])
+  endOfTurn()
+  endOfTurn()
+  expect(said.filter(each => each === MAX)).toHaveLength(1)
 })
