@@ -1,13 +1,9 @@
 // Lets so many frames of one connection in within a turn of the event loop. Whoever was away gets thousands of messages at once, and
 // they would be read in one turn: nothing could be committed, answered or asked of plugins meanwhile, by any session.
 
-/** The client of Baileys, which passes on what its WebSocket brings. */
-export interface Passing {
+/** The part of a WebSocket that the brake is on. */
+export interface Receiving {
   emit(event: string | symbol, ...args: unknown[]): boolean
-}
-
-/** The WebSocket itself. */
-export interface Pausing {
   pause(): void
   resume(): void
 }
@@ -15,26 +11,22 @@ export interface Pausing {
 /** Some 30 ms of work where each is a message. With fewer the commits get small, and cost more in all. */
 export const MAX_FRAMES_PER_TURN = 128
 
-/** Baileys passes what it makes of frames through the same client; only these are the socket's own, and its last word. */
-const ends: ReadonlySet<string | symbol> = new Set(['close', 'error'])
-
 /**
  * Brakes from here on. What the socket brings beyond it waits, in order, and the socket is paused; one read is up to 64 KB, so
- * little ever waits. That it ends is told behind the frames that came before.
+ * little ever waits. What else it tells comes behind the frames that came before, its close among it.
  */
 export function brakeIngress(
-  client: Passing,
-  socket: Pausing,
+  socket: Receiving,
   /** Runs when the current turn of the event loop is over. */
   endOfTurn: (run: () => void) => void = setImmediate,
 ): void {
-  const emit = client.emit.bind(client)
+  const emit = socket.emit.bind(socket)
   let waiting: unknown[][] = []
   let passed = 0
 
-  client.emit = (event, ...args) => {
+  socket.emit = (event, ...args) => {
     if (event !== 'message') {
-      if (ends.has(event)) letIn(waiting.length)
+      letIn(waiting.length)
       return emit(event, ...args)
     }
     if (passed === 0) endOfTurn(begin)
@@ -50,12 +42,13 @@ export function brakeIngress(
     if (passed === 0) return
     endOfTurn(begin)
     letIn(MAX_FRAMES_PER_TURN)
-    if (waiting.length === 0) socket.resume()
   }
 
   function letIn(count: number) {
+    if (waiting.length === 0) return
     const first = waiting.slice(0, count)
     waiting = waiting.slice(count)
     for (const args of first) emit('message', ...args)
+    if (waiting.length === 0) socket.resume()
   }
 }

@@ -18,7 +18,7 @@ import { loadDecryptJournal } from './decrypt-journal.ts'
 import { createEgressGate, type Sending } from './egress-gate.ts'
 import { createHistorySync } from './history-sync.ts'
 import { toHidden } from './incoming-change.ts'
-import { brakeIngress, type Pausing } from './ingress-brake.ts'
+import { brakeIngress, type Receiving } from './ingress-brake.ts'
 import { toNeutral } from './jid.ts'
 import type { Identity, Link, LinkDeps, LinkEvents } from './link-port.ts'
 import { ping, removeDevice } from './link-stanzas.ts'
@@ -133,7 +133,7 @@ export async function openLink(
   })
   const wire = rawSocket(sock)
   const gate = createEgressGate({ socket: wire, queue })
-  brakeIngress(sock.ws, wire)
+  brakeIngress(wire)
   const liveness = createLiveness({
     clock,
     probe: timeoutMs => sock.query(ping, timeoutMs).then(answer => answer !== undefined),
@@ -296,4 +296,4 @@ export async function openLink(
 
 /** The WebSocket under Baileys' client: made in its constructor, and private in its types only. */
 const rawSocket = (sock: WASocket) =>
-  (sock.ws as unknown as { socket: Sending & Pausing & { terminate(): void } }).socket
+  (sock.ws as unknown as { socket: Sending & Receiving & { terminate(): void } }).socket
