@@ -133,6 +133,13 @@ function usageOf({ worker, name, clock }: { worker: Worker; name: string; clock:
   let time: ThreadTime | null = null
   let isClosed = false
 
+  /** The kernel still shows a thread for a moment after it has ended. */
+  const open = () => {
+    if (!isClosed) time ??= openThreadTime(name)
+  }
+  // Not when somebody first looks: what a plugin takes of the gateway it takes when it starts.
+  worker.once('online', open)
+
   async function ask(): Promise<number | null> {
     try {
       const { used_heap_size, external_memory } = await worker.getHeapStatistics()
@@ -160,9 +167,8 @@ function usageOf({ worker, name, clock }: { worker: Worker; name: string; clock:
       return latest
     },
     async read(): Promise<{ memoryBytes: number; cpuMs: number } | null> {
-      // The kernel still shows a thread for a moment after it has ended.
       if (isClosed) return null
-      time ??= openThreadTime(name)
+      open()
       const patience = Promise.withResolvers<void>()
       const cancel = clock.after(PATIENCE_MS, patience.resolve)
       await Promise.race([ask(), ...(time === null ? [] : [patience.promise])])
