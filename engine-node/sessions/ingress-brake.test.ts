@@ -1,22 +1,33 @@
 import { EventEmitter } from 'node:events'
 import { beforeEach, expect, it } from 'vitest'
-import { brakeIngress, MAX_FRAMES_PER_TURN as MAX } from './ingress-brake.ts'
+import { brakeIngress, MAX_FRAMES_PER_TURN as MAX, MAX_BACKLOG } from './ingress-brake.ts'
 
 let client: EventEmitter
 /** What came out, and what was done to the socket. */
 let said: unknown[]
 let ends: (() => void)[]
+let backlog: number
+/** All is written that was queued when it was asked for. */
+let written: () => void
 
 beforeEach(() => {
   client = new EventEmitter()
   said = []
   ends = []
+  backlog = 0
   client.on('message', frame => said.push(frame)).on('close', () => said.push('close'))
   const socket = Object.assign(client, {
     pause: () => void said.push('pause'),
     resume: () => void said.push('resume'),
   })
-  brakeIngress(socket, run => void ends.push(run))
+  const queue = {
+    backlog: () => backlog,
+    after(ready: () => void) {
+      written = ready
+      return () => {}
+    },
+  }
+  brakeIngress({ socket, queue, endOfTurn: run => void ends.push(run) })
 })
 
 const come = (from: number, count: number) => {
@@ -62,8 +73,26 @@ it('keeps the order when more comes in the turn of what waited', () => {
 it('tells of a close behind the frames that came before it', () => {
   come(0, MAX + 2)
   client.emit('close')
-  expect(said.slice(-4)).toEqual([MAX, MAX + 1, 'resume', 'close'])
+  expect(said.slice(-3)).toEqual([MAX, MAX + 1, 'close'])
   endOfTurn()
   endOfTurn()
   expect(said.filter(each => each === MAX)).toHaveLength(1)
+})
+
+it('holds the rest back while too much waits for the disk', () => {
+  backlog = MAX_BACKLOG + 1
+  come(0, 3)
+  endOfTurn()
+  // It was on its way when the socket was paused.
+  come(3, 2)
+  expect(said).toEqual([0, 1, 2, 'pause'])
+  endOfTurn()
+  expect(said).toHaveLength(4)
+  backlog = 0
+  written()
+  endOfTurn()
+  expect(said).toEqual([0, 1, 2, 'pause', 3, 4, 'resume'])
+  endOfTurn()
+  come(5, 1)
+  expect(said.at(-1)).toBe(5)
 })

@@ -133,7 +133,7 @@ export async function openLink(
   })
   const wire = rawSocket(sock)
   const gate = createEgressGate({ socket: wire, queue })
-  brakeIngress(wire)
+  brakeIngress({ socket: wire, queue })
   const liveness = createLiveness({
     clock,
     probe: timeoutMs => sock.query(ping, timeoutMs).then(answer => answer !== undefined),

@@ -7,6 +7,8 @@ import { lastOfEachKey, made, type QueuedStatement } from './queued-statement.ts
 import { causeOf, faultOf, refusedPosition, Unwritten } from './write-fault.ts'
 
 export interface WriteQueue extends Writer, AsyncDisposable {
+  /** How many entries are queued and not durable. */
+  backlog(): number
   commit(statements: readonly QueuedStatement[]): Promise<Changes>
   /**
    * A commit that others rely on before it is durable, since what they do waits in `after`: where it is refused, nothing that
@@ -262,6 +264,7 @@ export function createWriteQueue(deps: {
   }
 
   return {
+    backlog: () => queued - durable,
     commit: statements => commit(statements, false),
     commitAhead: (statements, written) => commit(statements, true, written),
     put(statements, written, instead) {
