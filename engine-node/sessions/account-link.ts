@@ -17,13 +17,13 @@ import { toGroupInfo } from '../../src/db/directory/views.ts'
 import type { AccountFact } from '../directory/facts.ts'
 import type { Logger } from '../log.ts'
 import type { Sealer } from '../store/sealer.ts'
-import { factsOf } from './account-facts.ts'
+import { accountFacts, factsOf } from './account-facts.ts'
 import type { AccountPort } from './account-port.ts'
 import { createCalls } from './calls.ts'
 import { createChatChanges } from './chat-changes.ts'
 import { groupFailure } from './group-failure.ts'
 import { toGroupMetadata } from './group-metadata.ts'
-import { groupNewsOf } from './group-news.ts'
+import { groupNews, groupNewsOf } from './group-news.ts'
 import { chatKind, toJid, toNeutral } from './jid.ts'
 import { type AddressBook, bothIds, type PersonIds, preferredId } from './people.ts'
 import { createPresences } from './presences.ts'
@@ -139,8 +139,12 @@ export function createAccountLink(deps: AccountLinkDeps): AccountLink {
 
   return {
     hear(event, data) {
-      take(factsOf(event, data, to()))
-      for (const news of groupNewsOf(event, data, to())) account.tell(sessionId, news)
+      // Most of what Baileys tells is about none of it, and who this account is takes some looking up.
+      if (event in accountFacts || event in groupNews) {
+        const receiver = to()
+        take(factsOf(event, data, receiver))
+        for (const news of groupNewsOf(event, data, receiver)) account.tell(sessionId, news)
+      }
       if (event === 'call')
         for (const news of calls.hear(data as BaileysEventMap['call'])) account.tell(sessionId, news)
       if (event === 'presence.update') tellPresence(data as BaileysEventMap['presence.update'])

@@ -18,20 +18,18 @@ export interface Fence {
 /** Of a session's id, a UUID: longer texts would be hashed whole for each look. */
 const ID_LENGTH = 36
 
-const none: readonly QueuedStatement[] = []
-
 export function createFence(queue: WriteQueue): Fence {
   const guards = new Map<string, QueuedStatement>()
 
   function guardsOf(statements: readonly QueuedStatement[]): readonly QueuedStatement[] {
-    if (guards.size === 0) return none
-    const found = new Set<QueuedStatement>()
+    if (guards.size === 0) return []
+    const found: QueuedStatement[] = []
     for (const { args } of statements)
       for (const arg of args) {
         const guard = typeof arg === 'string' && arg.length === ID_LENGTH ? guards.get(arg) : undefined
-        if (guard) found.add(guard)
+        if (guard && !found.includes(guard)) found.push(guard)
       }
-    return found.size === 0 ? none : [...found]
+    return found
   }
 
   const guarded =

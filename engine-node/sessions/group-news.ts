@@ -17,7 +17,7 @@ interface To extends Receiver {
 
 type Reader<E extends keyof BaileysEventMap> = (data: BaileysEventMap[E], to: To) => GroupNews[]
 
-const readers: { [E in keyof BaileysEventMap]?: Reader<E> } = {
+export const groupNews: { [E in keyof BaileysEventMap]?: Reader<E> } = {
   'group-participants.update': ({ id, author, authorPn, participants, action }, to) => {
     const people = participants.map(({ id, phoneNumber, lid }) => idOf(to, id, phoneNumber, lid))
     const of = { ...said(id, to, author, authorPn), participantIds: people }
@@ -67,7 +67,7 @@ export function groupNewsOf<E extends keyof BaileysEventMap>(
   data: BaileysEventMap[E],
   to: To,
 ): GroupNews[] {
-  return (readers[event] as Reader<E> | undefined)?.(data, to) ?? []
+  return (groupNews[event] as Reader<E> | undefined)?.(data, to) ?? []
 }
 
 const idOf = ({ book }: To, ...addresses: (string | undefined)[]) =>

@@ -28,8 +28,14 @@ export function createAddressBook(mapping: (key: string) => unknown): AddressBoo
 
 /** Both ids from what an envelope says of a person: an address, and the other one where WhatsApp gave it along. */
 export function bothIds(book: AddressBook, ...addresses: (string | null | undefined)[]): PersonIds {
-  const known = addresses.filter(address => !!address).map(address => toNeutral(address as string))
-  const [phone, lid] = [known.find(isPhoneId), known.find(isLidId)]
+  let phone: string | undefined
+  let lid: string | undefined
+  for (const address of addresses) {
+    if (!address) continue
+    const id = toNeutral(address)
+    if (isPhoneId(id)) phone ??= id
+    else if (isLidId(id)) lid ??= id
+  }
   return {
     phoneId: phone ?? (lid === undefined ? null : book.phoneOf(lid)),
     lidId: lid ?? (phone === undefined ? null : book.lidOf(phone)),

@@ -19,9 +19,12 @@ export const made = ({ sql, args }: QueuedStatement): Statement => ({
 /** Where those stand that no later one of their key replaces, in order. */
 export function lastOfEachKey(statements: readonly QueuedStatement[]): number[] {
   const last = new Map<string, number>()
-  for (const [index, { key }] of statements.entries()) if (key !== undefined) last.set(key, index)
+  statements.forEach(({ key }, index) => {
+    if (key !== undefined) last.set(key, index)
+  })
   const kept: number[] = []
-  for (const [index, { key }] of statements.entries())
+  statements.forEach(({ key }, index) => {
     if (key === undefined || last.get(key) === index) kept.push(index)
+  })
   return kept
 }

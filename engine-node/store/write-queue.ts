@@ -173,7 +173,7 @@ export function createWriteQueue(deps: {
     const batch = kept.map(index => made(statements[index] as QueuedStatement))
     try {
       const written = await tryWhileBusy(batch)
-      for (const [position, index] of kept.entries()) changes[index] = written[position] ?? 0
+      for (let at = 0; at < kept.length; at += 1) changes[kept[at] as number] = written[at] ?? 0
       return changes
     } catch (error) {
       throw new Unwritten(error, kept)
