@@ -150,7 +150,7 @@ export function createInbound(deps: {
   /** One message that cannot be told must not keep the gateway from its start, now and each time. */
   function forget(id: string, why: string) {
     log.error({ message: id, why }, 'a message cannot be told to plugins any more')
-    queue.put([markTold(id)])
+    queue.put([markTold([id])])
   }
 
   return {

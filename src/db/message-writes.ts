@@ -84,10 +84,10 @@ export const markAcked = (of: { id: string; at: number; untold: string | null })
   args: [of.id, of.at, of.untold],
 })
 
-/** Plugins have heard of it. */
-export const markTold = (id: string): Statement => ({
-  sql: 'UPDATE messages SET untold = NULL WHERE id = ?',
-  args: [id],
+/** Plugins have heard of them. */
+export const markTold = (ids: readonly string[]): Statement => ({
+  sql: 'UPDATE messages SET untold = NULL WHERE id IN (SELECT value FROM json_each(?))',
+  args: [JSON.stringify(ids)],
 })
 
 /** What a status may follow: receipts come late and out of order, and a read message never becomes "delivered" again. */

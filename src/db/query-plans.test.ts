@@ -11,7 +11,7 @@ import { chatHistory } from './chat-history.ts'
 import type { Db } from './db.ts'
 import { reactionsTo } from './message-changes.ts'
 import { findMediaByWaId } from './message-media.ts'
-import { insertToldMessage } from './message-writes.ts'
+import { insertToldMessage, markTold } from './message-writes.ts'
 import {
   findByWaId,
   findMessage,
@@ -107,6 +107,14 @@ describe('found by an index of a few', () => {
     const { rows } = await client.execute({ sql: `EXPLAIN QUERY PLAN ${sql}`, args: args as null[] })
     expect(rows.map(({ detail }) => String(detail)).join('; ')).toMatch(
       /SEARCH t USING .*INDEX messages_by_wa_id/,
+    )
+  })
+
+  it('those that plugins have heard of', async () => {
+    const { sql, args } = markTold(['x', 'y'])
+    const { rows } = await client.execute({ sql: `EXPLAIN QUERY PLAN ${sql}`, args: args as string[] })
+    expect(rows.map(({ detail }) => String(detail)).join('; ')).toMatch(
+      /SEARCH messages USING .*INDEX sqlite_autoindex/,
     )
   })
 
