@@ -1,5 +1,5 @@
-// What a guest has to know of the contract's tables: names and numbers. A guest that has little memory is given them without
-// the tables, whose schemas are a megabyte (tiers/isolate-bundle.ts).
+// What a guest has to know of the contract's tables: names and numbers. The bundler writes them into every guest, without the
+// tables, whose schemas are a megabyte (tiers/guest-bundle.ts).
 import { capabilities, SEND_TIMEOUT_MS } from '../../src/contract/capabilities.ts'
 import { DEFAULT_PRIORITY, hooks } from '../../src/contract/hooks.ts'
 

@@ -14,9 +14,9 @@ import type { Statement } from '../../src/db/db.ts'
 import { findIdempotencyKey, insertIdempotencyKey } from '../../src/db/idempotency-keys.ts'
 import { findScheduled, toScheduledSend } from '../../src/db/jobs.ts'
 import { insertSession } from '../../src/db/sessions.ts'
+import { eventLogAlone } from '../../test/support/event-log.ts'
 import { createFakeClock, type FakeClock } from '../../test/support/fake-clock.ts'
 import type { FaultPoint } from '../fault.ts'
-import { createEventLog } from '../outbox/event-log.ts'
 import { createRowIds } from '../pipeline/row-ids.ts'
 import { openDatabase } from '../store/database.ts'
 import { createWriteQueue } from '../store/write-queue.ts'
@@ -111,12 +111,7 @@ export async function openJobs(
     newId: createRowIds({ now: clock.now }),
     isReady: async id => !isDead && ready.has(id),
     send,
-    record: createEventLog({
-      webhooksOf: () => [],
-      now: clock.now,
-      newId: () => crypto.randomUUID(),
-      maxInlineMediaBytes: 0,
-    }).record,
+    record: eventLogAlone(clock.now).record,
     mayAnswer: (_session, chatId) => !handedOver.has(chatId),
     maxOpenBatches: 3,
     maxRulesPerSession: 2,

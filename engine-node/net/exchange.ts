@@ -48,22 +48,22 @@ export function exchange(
     reset: request.keep === undefined,
   }
   return request.sink === undefined
-    ? inMemory(client, options, target, request, ending)
-    : streamed(client, options, target, request, ending)
+    ? inMemory({ client, options, target, request, ending })
+    : streamed({ client, options, target, request, ending })
 }
 
-type Options = Dispatcher.DispatchOptions
+interface Asking {
+  client: Client
+  options: Dispatcher.DispatchOptions
+  target: Target
+  request: ParsedRequest
+  ending: Ending
+}
 
 /** One that is asked for in an encoding of the caller's stays as it is. */
 const withIdentity = (headers: ParsedRequest['headers']) => ({ 'accept-encoding': 'identity', ...headers })
 
-async function streamed(
-  client: Client,
-  options: Options,
-  target: Target,
-  request: ParsedRequest,
-  ending: Ending,
-): Promise<Exchanged> {
+async function streamed({ client, options, target, request, ending }: Asking): Promise<Exchanged> {
   const { signal } = ending
   let status: number | undefined
   try {
@@ -83,13 +83,7 @@ async function streamed(
   }
 }
 
-async function inMemory(
-  client: Client,
-  options: Options,
-  target: Target,
-  request: ParsedRequest,
-  ending: Ending,
-): Promise<Exchanged> {
+async function inMemory({ client, options, target, request, ending }: Asking): Promise<Exchanged> {
   const { maxBytes } = request
   let status: number | undefined
   try {

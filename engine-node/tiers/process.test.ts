@@ -155,6 +155,7 @@ describe('a guest process', () => {
     expect(started.filter(isAlive)).toEqual([])
   })
 
+  // bubblewrap puts the filter in place, where it knows how to.
   it.runIf(probed.sandbox?.filter)('has every call judged by the filter', async () => {
     const before = descendants()
     await run(await openTier(), 'echo')

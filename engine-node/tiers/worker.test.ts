@@ -29,6 +29,7 @@ function each(path: string, read: (entry: string) => string): string[] {
 const threads = () => each('/proc/self/task', task => readFileSync(`/proc/self/task/${task}/comm`, 'utf8'))
 const files = () => each('/proc/self/fd', fd => readlinkSync(`/proc/self/fd/${fd}`))
 
+// Threads and open files are read from /proc, which only Linux has.
 describe.runIf(process.platform === 'linux')('what a thread uses', () => {
   it('is nothing once it has ended, though the kernel may still show it', async () => {
     const guestFile = await bundleGuest({ outDir: folder })

@@ -1,12 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createClient } from '@libsql/client'
 import { sql } from 'drizzle-orm'
-import { drizzle } from 'drizzle-orm/libsql'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type OpenDatabase, openDatabase } from '../../engine-node/store/database.ts'
-import type { Db, SqlValue, Statement } from './db.ts'
+import { openFile, type TestDatabase } from '../../test/support/api-database.ts'
+import { openQueryPlans } from '../../test/support/query-plans.ts'
+import type { Db, Statement } from './db.ts'
 import { listDeliveries, pruneDeadLetters } from './deliveries.ts'
 import {
   type AnsweredPatch,
@@ -18,22 +14,19 @@ import {
 } from './delivery-queue.ts'
 import { createDeliveryReads, type DeliveryReads } from './delivery-reads.ts'
 import { insertEvent, pruneEvents } from './events.ts'
-import * as schema from './schema.ts'
 import { insertSession } from './sessions.ts'
 import { insertWebhook, markAnswering, markFailing, prepareFindWebhook } from './webhooks.ts'
 
 const SESSION = 's'
-let folder: string
-let database: OpenDatabase
+let database: TestDatabase
 let db: Db
 let reads: DeliveryReads
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'wharf-queue-'))
-  database = await openDatabase({ url: `file:${join(folder, 'wharf.db')}` })
+  database = await openFile()
   db = database.db
   reads = createDeliveryReads(db)
-  await database.target.batch([
+  await database.writer.commit([
     insertSession(db, { id: SESSION, name: 'test', status: 'ready', createdAt: 0, updatedAt: 0 }),
     ...['a', 'b'].map(id =>
       insertWebhook(db, {
@@ -50,10 +43,7 @@ beforeEach(async () => {
   ])
 })
 
-afterEach(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => database[Symbol.asyncDispose]())
 
 let made = 0
 /** An event of a chat, with a delivery to the webhook; gives its position. */
@@ -61,7 +51,7 @@ async function queue(webhookId: string, chatId: string, now = 0): Promise<number
   made += 1
   const eventId = `evt_${made}`
   const event = { id: eventId, event: 'message.received', sessionId: SESSION, chatId, data: `{"n":${made}}` }
-  await database.target.batch([
+  await database.writer.commit([
     insertEvent({ ...event, occurredAt: now, createdAt: now }),
     insertDelivery({
       id: `dlv_${made}`,
@@ -168,7 +158,7 @@ describe('the queue of deliveries', () => {
     ).toEqual([y[1], x[2], y[2], x[3]])
     expect(await later('a', [['z', 0]])).toEqual([])
     // The second has been let go meanwhile; it is still what comes behind the first.
-    await database.target.batch([
+    await database.writer.commit([
       ...updateDeliveries(db, [{ position: first, patch: answered({ status: 'delivered', settledAt: 5 }) }]),
       promoteLanes([first]),
     ])
@@ -187,7 +177,7 @@ describe('the queue of deliveries', () => {
     await queue('a', 'x')
     await queue('a', 'y')
     await queue('b', 'x')
-    const changes = await database.target.batch([
+    const changes = await database.writer.commit([
       ...updateDeliveries(db, [
         {
           position: one,
@@ -216,10 +206,10 @@ describe('the queue of deliveries', () => {
 
   it('changes nothing of what has been settled otherwise, and keeps what waits in its lane', async () => {
     const [one, two] = [await queue('a', 'x'), await queue('a', 'x')]
-    await database.target.batch(
+    await database.writer.commit(
       endDeliveries('b', { status: 'dead', why: 'gone', now: 1, limit: 10, except: [] }),
     )
-    await database.target.batch([
+    await database.writer.commit([
       { sql: `UPDATE deliveries SET status = 'cancelled' WHERE position = ?`, args: [one] },
       ...updateDeliveries(db, [
         { position: one, patch: answered({ status: 'delivered', settledAt: 5 }) },
@@ -237,17 +227,17 @@ describe('the queue of deliveries', () => {
       await queue('b', 'x'),
     ]
     const to = { status: 'dead' as const, why: 'gone', now: 1, limit: 10, except: [first] }
-    expect(await database.target.batch(endDeliveries('a', to))).toEqual([1, 1])
+    expect(await database.writer.commit(endDeliveries('a', to))).toEqual([1, 1])
     expect(await statuses()).toEqual(['due', 'dead', 'dead', 'due'])
-    expect(await database.target.batch(endDeliveries('a', to))).toEqual([0, 0])
-    expect(await database.target.batch(endDeliveries('a', { ...to, except: [] }))).toEqual([0, 1])
+    expect(await database.writer.commit(endDeliveries('a', to))).toEqual([0, 0])
+    expect(await database.writer.commit(endDeliveries('a', { ...to, except: [] }))).toEqual([0, 1])
   })
 
   it('is put in order and out of it', async () => {
     for (const chat of ['x', 'x', 'y', 'x']) await queue('a', chat)
-    await database.target.batch([reorderDeliveries('a', false)])
+    await database.writer.commit([reorderDeliveries('a', false)])
     expect(await statuses()).toEqual(['due', 'due', 'due', 'due'])
-    await database.target.batch([reorderDeliveries('a', true)])
+    await database.writer.commit([reorderDeliveries('a', true)])
     expect(await statuses()).toEqual(['due', 'waiting', 'due', 'waiting'])
   })
 })
@@ -283,20 +273,16 @@ describe('every statement of the queue', () => {
   }
 
   it.each([...Object.keys(queries), ...Object.keys(writes)])('that %s goes by index', async name => {
-    const client = createClient({ url: `file:${join(folder, 'wharf.db')}` })
-    const made: Statement[] = writes[name]?.() ?? []
-    const logQuery = (text: string, params: unknown[]) => made.push({ sql: text, args: params as SqlValue[] })
-    // The driver's result type is the one thing that Db leaves open.
-    await queries[name]?.(drizzle(client, { schema, logger: { logQuery } }) as unknown as Db)
+    using plans = openQueryPlans(database.url)
+    const asked = await plans.statementsOf(async at => await queries[name]?.(at))
+    const made = [...(writes[name]?.() ?? []), ...asked]
     expect(made.length).toBeGreaterThan(0)
-    for (const { sql: text, args } of made) {
-      const { rows } = await client.execute({ sql: `EXPLAIN QUERY PLAN ${text}`, args })
-      const plan = rows.map(row => String(row.detail))
+    for (const statement of made) {
+      const plan = await plans.of(statement)
       // The table itself is read whole in the order of a list alone; lists that a statement brings or makes may be.
       const wholes = plan.filter(step => /^SCAN (deliveries|events|webhooks|meta|d|e|s)$/.test(step))
-      expect(wholes, text).toEqual(name === 'lists' ? ['SCAN deliveries'] : [])
-      if (name !== 'puts it in order') expect(plan.join(), text).not.toContain('TEMP B-TREE')
+      expect(wholes, statement.sql).toEqual(name === 'lists' ? ['SCAN deliveries'] : [])
+      if (name !== 'puts it in order') expect(plan.join(), statement.sql).not.toContain('TEMP B-TREE')
     }
-    client.close()
   })
 })

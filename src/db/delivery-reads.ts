@@ -92,8 +92,11 @@ const behind = (status: string) => sql`SELECT d.position, d.lane, d.next_at
 
 const OPEN_ROWS = sql`json_each(${given('positions')}) j CROSS JOIN deliveries d ON d.position = j.value`
 
-const COLUMNS = sql`d.position, d.id, d.webhook_id, d.session_id, d.event_id, d.event, d.lane, d.idempotency_key, d.attempts,
-  d.next_at, d.rewritten`
+const PICKED = sql`json_object('position', position, 'lane', lane, 'nextAt', next_at)`
+
+const ROW = sql`json_object('position', d.position, 'id', d.id, 'webhookId', d.webhook_id, 'sessionId', d.session_id,
+  'eventId', d.event_id, 'event', d.event, 'lane', d.lane, 'idempotencyKey', d.idempotency_key, 'attempts', d.attempts,
+  'nextAt', d.next_at, 'rewritten', d.rewritten)`
 
 const EVENTS = sql`json_each(${given('ids')}) j CROSS JOIN events e ON e.id = j.value`
 
@@ -103,11 +106,11 @@ export function createDeliveryReads(db: Db): DeliveryReads {
     .from(DUE_WEBHOOKS)
     .prepare()
   const [oldest, newest] = ['next_at, position', 'next_at DESC, position DESC'].map(order =>
-    prepareList<PickedColumns>(db, PICKED, dueIn(order)),
-  ) as [List<PickedColumns>, List<PickedColumns>]
-  const later = prepareList<PickedColumns>(db, PICKED, sql`(${behind('due')} UNION ALL ${behind('waiting')})`)
-  const rows = prepareList<Columns>(db, COLUMNS, OPEN_ROWS, sql`d.status = 'due' OR d.status = 'waiting'`)
-  const data = prepareList<[id: string, data: string]>(db, sql`e.id, e.data`, EVENTS)
+    prepareList<Picked>(db, PICKED, dueIn(order)),
+  ) as [List<Picked>, List<Picked>]
+  const later = prepareList<Picked>(db, PICKED, sql`(${behind('due')} UNION ALL ${behind('waiting')})`)
+  const rows = prepareList<OpenDelivery>(db, ROW, OPEN_ROWS, sql`d.status = 'due' OR d.status = 'waiting'`)
+  const data = prepareList<[id: string, data: string]>(db, sql`json_array(e.id, e.data)`, EVENTS)
   const nextDueAt = db
     .select({ nextAt: sql<number | null>`min(next_at)` })
     .from(deliveries)
@@ -119,15 +122,15 @@ export function createDeliveryReads(db: Db): DeliveryReads {
     async due(webhookId, { now, limit, except, exceptLanes, newest: isNewest }) {
       const values = { webhookId, now, limit, except: JSON.stringify(except) }
       const list = isNewest ? newest : oldest
-      return (await list({ ...values, exceptLanes: JSON.stringify(exceptLanes) })).map(toPicked)
+      return await list({ ...values, exceptLanes: JSON.stringify(exceptLanes) })
     },
     async later(webhookId, { parts, perLane }) {
       const ends = JSON.stringify(parts.map(({ lane, after }) => [lane, after]))
       const found = await later({ webhookId, parts: ends, perLane })
-      return found.map(toPicked).sort((a, b) => a.position - b.position)
+      return found.sort((a, b) => a.position - b.position)
     },
     async rows(positions, knownData = () => undefined) {
-      const found = (await rows({ positions: JSON.stringify(positions) })).map(toDelivery)
+      const found = await rows({ positions: JSON.stringify(positions) })
       const unknown = new Set<string>()
       for (const row of found) {
         row.data = knownData(row.eventId) ?? null
@@ -145,46 +148,12 @@ export function createDeliveryReads(db: Db): DeliveryReads {
 type List<T> = (values: Record<string, unknown>) => Promise<T[]>
 
 /** Rows come as one text: the driver takes several times as long to hand over columns as to find them. */
-function prepareList<T>(db: Db, columns: SQL, from: SQL, where?: SQL): List<T> {
+function prepareList<T>(db: Db, item: SQL, from: SQL, where?: SQL): List<T> {
   const query = db
-    .select({ list: sql<string>`json_group_array(json_array(${columns}))` })
+    .select({ list: sql<string>`json_group_array(${item})` })
     .from(from)
     .where(where)
     .prepare()
-  // What the statement itself has written, in the order of its columns.
+  // What the statement itself has written.
   return async values => JSON.parse((await query.all(values))[0]?.list ?? '[]') as T[]
 }
-
-const PICKED = sql`position, lane, next_at`
-type PickedColumns = [position: number, lane: string, nextAt: number]
-
-const toPicked = ([position, lane, nextAt]: PickedColumns): Picked => ({ position, lane, nextAt })
-
-type Columns = [number, string, string, string, string, string, string, string, number, number, string | null]
-
-const toDelivery = ([
-  position,
-  id,
-  webhookId,
-  sessionId,
-  eventId,
-  event,
-  lane,
-  idempotencyKey,
-  attempts,
-  nextAt,
-  rewritten,
-]: Columns): OpenDelivery => ({
-  position,
-  id,
-  webhookId,
-  sessionId,
-  eventId,
-  event,
-  lane,
-  idempotencyKey,
-  attempts,
-  nextAt,
-  rewritten,
-  data: null,
-})

@@ -16,7 +16,6 @@ import { createLog } from '../../engine-node/log.ts'
 import { createMedia } from '../../engine-node/media/media.ts'
 import { createGuardedFetch } from '../../engine-node/net/guarded-fetch.ts'
 import { createLinkPreview } from '../../engine-node/net/link-preview.ts'
-import { createEventLog } from '../../engine-node/outbox/event-log.ts'
 import { createPipeline, type Pipeline } from '../../engine-node/pipeline/pipeline.ts'
 import { createRowIds } from '../../engine-node/pipeline/row-ids.ts'
 import type { ShowTyping } from '../../engine-node/pipeline/typing.ts'
@@ -37,6 +36,7 @@ import type { Statement } from '../../src/db/db.ts'
 import { listMessages } from '../../src/db/messages.ts'
 import { events } from '../../src/db/schema.ts'
 import { findSession } from '../../src/db/sessions.ts'
+import { eventLogAlone } from '../support/event-log.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { trustingDial } from '../support/trusting-dial.ts'
 import type { Phone } from '../whatsapp/phone.ts'
@@ -185,12 +185,7 @@ export async function createRig(options: WhatsAppOptions = {}) {
       clock: given.clock ?? clock,
       log: createLog('silent'),
     }
-    const eventLog = createEventLog({
-      webhooksOf: () => [],
-      now: shared.clock.now,
-      newId: () => crypto.randomUUID(),
-      maxInlineMediaBytes: 0,
-    })
+    const eventLog = eventLogAlone(shared.clock.now)
     const fetch = createGuardedFetch({
       resolve: async host => [host],
       dial: trustingDial(whatsapp.media.ca),

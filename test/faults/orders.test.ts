@@ -3,7 +3,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createHistory, type HistoryMessage } from '../../engine-node/history/history.ts'
 import { createLog } from '../../engine-node/log.ts'
-import { createEventLog } from '../../engine-node/outbox/event-log.ts'
 import { createPipeline, type Pipeline } from '../../engine-node/pipeline/pipeline.ts'
 import { createRowIds } from '../../engine-node/pipeline/row-ids.ts'
 import type { ReceivedMessage } from '../../engine-node/sessions/incoming.ts'
@@ -13,6 +12,7 @@ import { createWriteQueue, type WriteQueue } from '../../engine-node/store/write
 import type { SessionId } from '../../src/contract/ids.ts'
 import { insertSession } from '../../src/db/sessions.ts'
 import { openFile, type TestDatabase } from '../support/api-database.ts'
+import { eventLogAlone } from '../support/event-log.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 
 const BOB = '15551110001@c.us'
@@ -47,12 +47,7 @@ async function open() {
   const unused = () => Promise.reject(new Error('no connection'))
   const pipeline: Pipeline = createPipeline({
     ...shared,
-    record: createEventLog({
-      webhooksOf: () => [],
-      now: clock.now,
-      newId: () => crypto.randomUUID(),
-      maxInlineMediaBytes: 0,
-    }).record,
+    record: eventLogAlone(clock.now).record,
     chain: { run: async (_event, data) => ({ continue: true, data }), order: () => [] },
     link: unused,
     isLive: () => true,
