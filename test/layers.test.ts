@@ -69,7 +69,7 @@ const layers: readonly Layer[] = [
   {
     files: /^engine-node\/store\//,
     project: /^(src|engine-node)\//,
-    packages: /^(node:.+|valibot|drizzle-orm(\/.+)?|@libsql\/client|libsql)$/,
+    packages: /^(node:.+|valibot|drizzle-orm(\/.+)?|@libsql\/client(\/web)?)$/,
   },
   {
     files: /^engine-node\/tiers\//,

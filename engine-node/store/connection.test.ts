@@ -24,6 +24,8 @@ describe('a connection', () => {
     expect(rows('PRAGMA journal_mode')).toEqual([['wal']])
     expect(rows('PRAGMA synchronous')).toEqual([[2]])
     expect(rows('PRAGMA foreign_keys')).toEqual([[1]])
+    // On a full disk a sort must not need a file.
+    expect(rows('PRAGMA temp_store')).toEqual([[2]])
   })
 
   it('tells the rows that each statement of a transaction has changed', () => {
@@ -75,6 +77,33 @@ describe('a connection', () => {
       expect(Buffer.from(back(value) as Uint8Array).toString()).toBe('abc')
     expect(() => back(Number.NaN)).toThrow(/finite/)
     expect(() => back(undefined as never)).toThrow(/undefined/)
+  })
+
+  it('gives a text back with what follows a nought in it, and bytes as they were', () => {
+    expect(connection.run('SELECT ?, ?', ['a\u0000b', new Uint8Array([1, 2])]).answer?.rows).toEqual([
+      ['a\u0000b', Buffer.from([1, 2])],
+    ])
+  })
+
+  it('rounds an integer that no double holds, and reads the rows beside it', () => {
+    expect(rows("SELECT 9007199254740993, 1, 'a' UNION ALL SELECT 2, 3, NULL")).toEqual([
+      [9007199254740992, 1, 'a'],
+      [2, 3, null],
+    ])
+    expect(rows("SELECT 9007199254740993, 1, 'a' UNION ALL SELECT 2, 3, NULL")?.[1]).toEqual([2, 3, null])
+  })
+
+  it('says by name what SQLite refuses', () => {
+    const refused = (sql: string, code: string) =>
+      expect(() => connection.run(sql, [])).toThrow(expect.objectContaining({ code }))
+    connection.run(INSERT, ['a', 1])
+    refused("INSERT INTO t (id) VALUES ('a')", 'SQLITE_CONSTRAINT')
+    refused('SELECT * FROM nowhere', 'SQLITE_ERROR')
+    using other = openConnection(join(folder, 'a.db'))
+    other.run('BEGIN IMMEDIATE', [])
+    refused('BEGIN IMMEDIATE', 'SQLITE_BUSY')
+    const missing = join(folder, 'nowhere', 'a.db')
+    expect(() => openConnection(missing)).toThrow(expect.objectContaining({ code: 'SQLITE_CANTOPEN' }))
   })
 
   it('keeps working past the statements that it keeps', () => {

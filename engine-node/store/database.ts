@@ -3,14 +3,13 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Client, createClient } from '@libsql/client'
-import { drizzle } from 'drizzle-orm/libsql'
+import { type Client, createClient } from '@libsql/client/web'
 import { migrate } from 'drizzle-orm/libsql/migrator'
+import { drizzle } from 'drizzle-orm/libsql/web'
 import * as v from 'valibot'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { Db } from '../../src/db/db.ts'
 import * as schema from '../../src/db/schema.ts'
-import { LOCK_WAIT_MS } from './connection.ts'
 import { createFileClient } from './file-client.ts'
 import { commitHere, commitInThread } from './file-target.ts'
 import { createMarkedTarget } from './marked-target.ts'
@@ -55,16 +54,14 @@ export async function openDatabase(options: {
   const path = url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length)
   let client: Client | undefined
   try {
-    client = createClient({
-      url,
-      ...(authToken ? { authToken } : {}),
-      timeout: LOCK_WAIT_MS,
-      fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(answerWithinMs) }),
-    })
-    if (local) {
-      await client.execute('PRAGMA synchronous = FULL')
-      await assertWhole(client, path)
-    }
+    client = local
+      ? createFileClient(path)
+      : createClient({
+          url,
+          ...(authToken ? { authToken } : {}),
+          fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(answerWithinMs) }),
+        })
+    if (local) await assertWhole(client, path)
     const pending = await pendingMigrations(client, migrations)
     if (local && pending.isUpgrade) await backUp(client, path, pending.to)
     await migrate(drizzle(client, { schema }), { migrationsFolder: migrations })
@@ -101,8 +98,7 @@ function openServer(client: Client): OpenDatabase {
   }
 }
 
-function openFile(whole: Client, path: string, thread: boolean): OpenDatabase {
-  const reads = createFileClient(path, whole)
+function openFile(reads: Client, path: string, thread: boolean): OpenDatabase {
   const target = thread ? commitInThread(path) : commitHere(path)
   return {
     db: asDb(reads),
@@ -122,7 +118,7 @@ function openFile(whole: Client, path: string, thread: boolean): OpenDatabase {
   }
 }
 
-/** So that after an orderly end the one file is all there is, for whoever copies it. Some connections of the driver are still open. */
+/** So that after an orderly end the one file is all there is, for whoever copies it. */
 async function emptyWal(client: Client) {
   try {
     await client.execute('PRAGMA wal_checkpoint(TRUNCATE)')

@@ -10,14 +10,20 @@ let whole: Client
 let client: Client
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'wharf-file-client-'))
-  const path = join(folder, 'a.db')
-  whole = createClient({ url: `file:${path}` })
-  await whole.executeMultiple('CREATE TABLE a (id, n); CREATE TABLE b (id, a)')
-  await whole.executeMultiple("INSERT INTO a VALUES ('a1', 1), ('a2', 2); INSERT INTO b VALUES ('b1', 'a1')")
-  client = createFileClient(path, whole)
+  // Of files of their own: two copies of SQLite in one process must not open the same one.
+  whole = createClient({ url: `file:${join(folder, 'theirs.db')}` })
+  client = createFileClient(join(folder, 'ours.db'))
+  for (const each of [whole, client])
+    await each.batch([
+      'CREATE TABLE a (id, n)',
+      'CREATE TABLE b (id, a)',
+      "INSERT INTO a VALUES ('a1', 1), ('a2', 2)",
+      "INSERT INTO b VALUES ('b1', 'a1')",
+    ])
 })
 afterEach(() => {
   client.close()
+  whole.close()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -38,10 +44,10 @@ describe('the client of a file answers as the library does', () => {
       )
     })
 
-  it('values by position and by name', async () => {
-    const sql = 'SELECT n FROM a WHERE id = '
-    expect((await client.execute({ sql: `${sql}?`, args: ['a2'] })).rows[0]?.n).toBe(2)
-    expect((await client.execute({ sql: `${sql}:id`, args: { id: 'a2' } })).rows[0]?.n).toBe(2)
+  it('values by position', async () => {
+    const sql = 'SELECT n FROM a WHERE id = ?'
+    expect((await client.execute({ sql, args: ['a2'] })).rows[0]?.n).toBe(2)
+    await expect(client.execute({ sql, args: { id: 'a2' } })).rejects.toThrow(/position/)
   })
 
   it('the rows that a write has changed', async () => {

@@ -1,19 +1,15 @@
-// A libsql client over one kept connection, for drizzle's reads of a database file. The library's own prepares each statement
-// anew, which costs several times what most reads cost.
-import type { Client, InArgs, InStatement, ResultSet, Row, TransactionMode, Value } from '@libsql/client'
-import type { SqlValue } from '../../src/db/db.ts'
+// A database file behind the face of a libsql client, for drizzle: reads, migrations, and what is done once at a start.
+import type { Client, InArgs, InStatement, ResultSet, Row, Value } from '@libsql/client'
+import type { SqlValue, Statement } from '../../src/db/db.ts'
 import { type Connection, openConnection } from './connection.ts'
 
-/** `whole` does what is not a single statement, and ends with it. */
-export function createFileClient(path: string, whole: Client): Client {
+/** Values go by position, as drizzle's do. Transactions that stay open between calls are not offered: writes have one queue. */
+export function createFileClient(path: string): Client {
   let connection: Connection = openConnection(path)
+  let isClosed = false
   const rowsOf = createRowMaker()
 
-  async function execute(statement: InStatement | string, args?: InArgs): Promise<ResultSet> {
-    const sql = typeof statement === 'string' ? statement : statement.sql
-    const values = (typeof statement === 'string' ? args : statement.args) ?? []
-    if (!Array.isArray(values)) return await whole.execute({ sql, args: values })
-    const { changes, answer } = connection.run(sql, values as SqlValue[])
+  function resultOf({ changes, answer }: ReturnType<Connection['run']>): ResultSet {
     const set = {
       columns: answer ? [...answer.columns] : [],
       columnTypes: [],
@@ -24,29 +20,60 @@ export function createFileClient(path: string, whole: Client): Client {
     return { ...set, toJSON: () => set }
   }
 
+  async function execute(statement: InStatement | string, args?: InArgs): Promise<ResultSet> {
+    const { sql, args: values } = plain(statement, args)
+    return resultOf(connection.run(sql, values))
+  }
+
+  async function batch(statements: readonly (InStatement | [string, InArgs?])[]): Promise<ResultSet[]> {
+    const changes = connection.transact(
+      statements.map(each => (Array.isArray(each) ? plain(...each) : plain(each))),
+    )
+    return changes.map(count => resultOf({ changes: count, answer: null }))
+  }
+
   return {
     execute,
-    batch: (statements, mode) => whole.batch(statements, mode),
-    migrate: statements => whole.migrate(statements),
-    transaction: (mode: TransactionMode = 'write') => whole.transaction(mode),
-    executeMultiple: sql => whole.executeMultiple(sql),
-    sync: () => whole.sync(),
+    batch,
+    async migrate(statements) {
+      // A table that is made anew would take with it what refers to it; within a transaction the setting has no effect.
+      connection.run('PRAGMA foreign_keys = OFF', [])
+      try {
+        return await batch(statements)
+      } finally {
+        connection.run('PRAGMA foreign_keys = ON', [])
+      }
+    },
+    async transaction() {
+      throw new Error('writes go through the write queue')
+    },
+    async executeMultiple() {
+      throw new Error('statements are run one by one')
+    },
+    async sync() {
+      return undefined
+    },
     async reconnect() {
       // Opened first: where that fails, the old one is better than none.
       const fresh = openConnection(path)
       connection[Symbol.dispose]()
       connection = fresh
-      await whole.reconnect()
     },
     close() {
-      connection[Symbol.dispose]()
-      whole.close()
+      if (!isClosed) connection[Symbol.dispose]()
+      isClosed = true
     },
     get closed() {
-      return whole.closed
+      return isClosed
     },
-    protocol: whole.protocol,
+    protocol: 'file',
   }
+}
+
+function plain(statement: InStatement | string, args?: InArgs): Statement {
+  const { sql, args: values = [] } = typeof statement === 'string' ? { sql: statement, args } : statement
+  if (!Array.isArray(values)) throw new TypeError('values go by position')
+  return { sql, args: values as SqlValue[] }
 }
 
 type RowClass = new (values: Value[]) => Row
