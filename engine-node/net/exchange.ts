@@ -43,7 +43,7 @@ export function exchange(
   const options = {
     method: request.method,
     path: url.search === '' ? url.pathname : url.pathname + url.search,
-    headers: withIdentity(request.headers),
+    headers: request.headers,
     body: request.body ?? null,
     reset: request.keep === undefined,
   }
@@ -59,9 +59,6 @@ interface Asking {
   request: ParsedRequest
   ending: Ending
 }
-
-/** One that is asked for in an encoding of the caller's stays as it is. */
-const withIdentity = (headers: ParsedRequest['headers']) => ({ 'accept-encoding': 'identity', ...headers })
 
 async function streamed({ client, options, target, request, ending }: Asking): Promise<Exchanged> {
   const { signal } = ending

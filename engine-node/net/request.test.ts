@@ -8,7 +8,7 @@ describe('a request', () => {
     expect(parseRequest({ ...least, body: undefined, method: undefined })).toMatchObject({
       ...least,
       method: 'GET',
-      headers: {},
+      headers: { 'accept-encoding': 'identity' },
       httpsOnly: false,
       redirects: 0,
       sha256: false,
@@ -18,7 +18,12 @@ describe('a request', () => {
       ...given,
       headers: { 'x-a': '1' },
     })
-    expect(parseRequest({ ...least, headers: [['X-A', '1']] }).headers).toEqual({ 'x-a': '1' })
+    expect(parseRequest({ ...least, headers: [['X-A', '1']] }).headers).toEqual({
+      'x-a': '1',
+      'accept-encoding': 'identity',
+    })
+    const asked = { ...least, headers: { 'Accept-Encoding': 'br' } }
+    expect(parseRequest(asked).headers).toEqual({ 'accept-encoding': 'br' })
   })
 
   it.each<[string, unknown]>([

@@ -21,7 +21,12 @@ const hostOnlyHeaders: ReadonlySet<string> = new Set([
 ])
 
 /** Of the caller's headers these alone follow a redirect to another origin; the rest may be credentials. */
-const headersForAnyOrigin: ReadonlySet<string> = new Set(['accept', 'accept-language', 'user-agent'])
+const headersForAnyOrigin: ReadonlySet<string> = new Set([
+  'accept',
+  'accept-encoding',
+  'accept-language',
+  'user-agent',
+])
 
 /** More would not fit into what common servers read. */
 const MAX_HEADERS = 64
@@ -55,7 +60,10 @@ const fields = {
   url: v.string('must be a string'),
   method: v.optional(v.picklist(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']), 'GET'),
   headers: v.optional(
-    v.custom<GivenHeaders>(value => typeof value === 'object' && value !== null, 'must be an object or a list'),
+    v.custom<GivenHeaders>(
+      value => typeof value === 'object' && value !== null,
+      'must be an object or a list',
+    ),
     {},
   ),
   body: v.optional(v.union([v.string(), v.instance(Uint8Array)])),
@@ -118,6 +126,8 @@ function cleanHeaders(given: GivenHeaders): Headers {
     headers[name] = value
   }
   if (pairs.length > MAX_HEADERS || bytes > MAX_HEADER_BYTES) throw refused('its headers are too large')
+  // One that is asked for in an encoding of the caller's stays as it is.
+  headers['accept-encoding'] ??= 'identity'
   return headers
 }
 

@@ -3,7 +3,7 @@
 import { hash as digest } from 'node:crypto'
 import { type EventData, type EventName, identify } from '../../src/contract/events.ts'
 import type { Statement } from '../../src/db/db.ts'
-import { insertDelivery } from '../../src/db/delivery-queue.ts'
+import { insertDeliveries, type NewDelivery } from '../../src/db/delivery-queue.ts'
 import { type Condition, insertEvent } from '../../src/db/events.ts'
 import type { WebhookRow } from '../../src/db/webhooks.ts'
 import { toJson, withoutLargeMedia } from '../../src/webhooks/envelope.ts'
@@ -55,22 +55,15 @@ export function createEventLog(deps: {
         occurredAt,
         createdAt: now,
       }
-      const statements = [insertEvent(row, onlyIf)]
+      const deliveries: NewDelivery[] = []
       for (const webhook of deps.webhooksOf(sessionId)) {
         if (!webhook.active || !wants(webhook, event, data as Readonly<Record<string, unknown>>)) continue
-        statements.push(
-          insertDelivery({
-            id: `dlv_${deps.newId()}`,
-            webhookId: webhook.id,
-            eventId: id,
-            idempotencyKey: `${found.key}_${webhook.id}`,
-            now,
-            replayOf: null,
-          }),
-        )
+        const idempotencyKey = `${found.key}_${webhook.id}`
+        deliveries.push({ id: `dlv_${deps.newId()}`, webhookId: webhook.id, idempotencyKey, replayOf: null })
       }
-      if (statements.length > 1) deps.onData?.(id, json)
-      return statements
+      if (deliveries.length === 0) return [insertEvent(row, onlyIf)]
+      deps.onData?.(id, json)
+      return [insertEvent(row, onlyIf), insertDeliveries(id, deliveries, now)]
     },
   }
 }

@@ -8,7 +8,7 @@ import {
   listDeliveries,
   markReplayed,
 } from '../../src/db/deliveries.ts'
-import { insertDelivery } from '../../src/db/delivery-queue.ts'
+import { insertDeliveries } from '../../src/db/delivery-queue.ts'
 import { findWebhook } from '../../src/db/webhooks.ts'
 import type { Clock } from '../clock.ts'
 
@@ -59,7 +59,7 @@ export function createReplay(deps: {
       const { webhookId, eventId, idempotencyKey } = row
       replayed.push({ id, replayOf: row.id, eventId })
       statements.push(
-        insertDelivery({ id, webhookId, eventId, idempotencyKey, now, replayOf: row.id }),
+        insertDeliveries(eventId, [{ id, webhookId, idempotencyKey, replayOf: row.id }], now),
         markReplayed(row.id, now),
       )
     }

@@ -7,7 +7,7 @@ import { listDeliveries, pruneDeadLetters } from './deliveries.ts'
 import {
   type AnsweredPatch,
   endDeliveries,
-  insertDelivery,
+  insertDeliveries,
   promoteLanes,
   reorderDeliveries,
   updateDeliveries,
@@ -53,14 +53,11 @@ async function queue(webhookId: string, chatId: string, now = 0): Promise<number
   const event = { id: eventId, event: 'message.received', sessionId: SESSION, chatId, data: `{"n":${made}}` }
   await database.writer.commit([
     insertEvent({ ...event, occurredAt: now, createdAt: now }),
-    insertDelivery({
-      id: `dlv_${made}`,
-      webhookId,
+    insertDeliveries(
       eventId,
-      idempotencyKey: `key_${made}`,
+      [{ id: `dlv_${made}`, webhookId, idempotencyKey: `key_${made}\u0000"`, replayOf: null }],
       now,
-      replayOf: null,
-    }),
+    ),
   ])
   const [row] = await db.all<{ position: number }>(sql`SELECT max(position) AS position FROM deliveries`)
   return row?.position ?? 0
@@ -116,7 +113,7 @@ describe('the queue of deliveries', () => {
         eventId: `evt_${made}`,
         event: 'message.received',
         lane: 'x',
-        idempotencyKey: `key_${made}`,
+        idempotencyKey: `key_${made}\ufffd"`,
         attempts: 0,
         nextAt: 0,
         rewritten: null,
@@ -261,7 +258,7 @@ describe('every statement of the queue', () => {
   }
   const writes: Record<string, () => Statement[]> = {
     'fills it': () => [
-      insertDelivery({ id: '', webhookId: '', eventId: '', idempotencyKey: '', now: 1, replayOf: null }),
+      insertDeliveries('', [{ id: '', webhookId: '', idempotencyKey: '', replayOf: null }], 1),
     ],
     'notes answers': () => updateDeliveries(db, [{ position: 1, patch: answered() }]),
     'notes the rest': () => updateDeliveries(db, [{ position: 1, patch: { status: 'cancelled' } }]),

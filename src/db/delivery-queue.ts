@@ -8,9 +8,7 @@ import { deliveries } from './schema.ts'
 export interface NewDelivery {
   id: string
   webhookId: string
-  eventId: string
   idempotencyKey: string
-  now: number
   replayOf: string | null
 }
 
@@ -18,21 +16,25 @@ export interface NewDelivery {
 const OPEN = `(d.status = 'due' OR d.status = 'waiting')`
 
 /**
- * Filled from the event and the webhook as they are when the transaction runs: neither an event that was recorded before nor a
+ * Filled from the event and the webhooks as they are when the transaction runs: neither an event that was recorded before nor a
  * webhook that was switched off meanwhile gets a row. A row waits when its lane has an earlier one.
  */
 const INSERT = `INSERT INTO deliveries
   (id, webhook_id, session_id, event_id, event, lane, idempotency_key, url, status, next_at, replay_of, created_at)
-SELECT ?1, w.id, e.session_id, e.id, e.event, coalesce(e.chat_id, ''), ?2, w.url,
+SELECT j.value ->> 0, w.id, e.session_id, e.id, e.event, coalesce(e.chat_id, ''), j.value ->> 2, w.url,
   CASE WHEN w.ordered AND EXISTS (SELECT 1 FROM deliveries d
     WHERE d.webhook_id = w.id AND d.lane = coalesce(e.chat_id, '') AND ${OPEN})
-  THEN 'waiting' ELSE 'due' END, ?3, ?4, ?3
-FROM events e, webhooks w WHERE e.id = ?5 AND w.id = ?6 AND w.active`
+  THEN 'waiting' ELSE 'due' END, ?2, j.value ->> 3, ?2
+FROM json_each(?3) j CROSS JOIN webhooks w ON w.id = j.value ->> 1 AND w.active CROSS JOIN events e ON e.id = ?1`
 
-export function insertDelivery(row: NewDelivery): Statement {
-  const { id, idempotencyKey, now, replayOf, eventId, webhookId } = row
-  return { sql: INSERT, args: [id, idempotencyKey, now, replayOf, eventId, webhookId] }
+/** One event on its way to webhooks, each of them once. `now` in epoch milliseconds. */
+export function insertDeliveries(eventId: string, rows: readonly NewDelivery[], now: number): Statement {
+  const list = rows.map(row => [row.id, row.webhookId, withoutNought(row.idempotencyKey), row.replayOf])
+  return { sql: INSERT, args: [eventId, now, JSON.stringify(list)] }
 }
+
+/** SQLite ends a text of JSON at the first nought in it. */
+const withoutNought = (text: string) => text.replaceAll('\u0000', '\ufffd')
 
 type Patchable =
   | 'status'
@@ -73,8 +75,7 @@ const rowOf = (position: number, patch: AnsweredPatch) => [
   patch.lastResult,
   patch.lastError,
   patch.responseMs,
-  // SQLite ends a text of JSON at the first nought in it.
-  patch.responseBody?.replaceAll('\u0000', '\ufffd') ?? null,
+  patch.responseBody === null ? null : withoutNought(patch.responseBody),
   patch.rewritten,
 ]
 
