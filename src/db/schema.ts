@@ -157,8 +157,8 @@ export const messages = sqliteTable(
     index('messages_untold').on(table.sessionId).where(sql`untold IS NOT NULL`),
     index('messages_undecrypted').on(table.sessionId).where(sql`undecrypted_since IS NOT NULL`),
     index('messages_unacked').on(table.sessionId).where(sql`acked_at IS NULL AND direction = 'outgoing'`),
-    uniqueIndex('messages_identity').on(table.sessionId, table.chatId, table.senderId, table.waMessageId),
-    index('messages_by_wa_id').on(table.sessionId, table.waMessageId, table.chatId),
+    // By WhatsApp's id first, which is how messages are looked up: one index does both.
+    uniqueIndex('messages_identity').on(table.sessionId, table.waMessageId, table.chatId, table.senderId),
     index('messages_by_session').on(table.sessionId, table.createdAt),
     index('messages_by_chat').on(table.sessionId, table.chatId, table.createdAt),
     index('messages_by_lid').on(table.sessionId, table.lidId).where(sql`lid_id IS NOT NULL`),
@@ -321,7 +321,8 @@ export const events = sqliteTable(
     occurredAt: integer('occurred_at').notNull(),
     createdAt: integer('created_at').notNull(),
   },
-  table => [index('events_by_session').on(table.sessionId), index('events_size').on(table.bytes)],
+  // With the bytes, so that their sum is found without the rows.
+  table => [index('events_by_session').on(table.sessionId, table.bytes)],
 )
 
 export const webhooks = sqliteTable(
