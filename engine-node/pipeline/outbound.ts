@@ -52,7 +52,7 @@ export interface Outbound extends OutboundPort {
 
 export function createOutbound(deps: {
   db: Db
-  queue: Pick<WriteQueue, 'put' | 'after' | 'commit' | 'settled'>
+  queue: Pick<WriteQueue, 'put' | 'putLater' | 'after' | 'commit' | 'settled'>
   sealer: Sealer
   clock: Clock
   log: Logger
@@ -137,7 +137,7 @@ export function createOutbound(deps: {
     const change: StateChange = { sessionId, waMessageId, chatId: outgoing?.chatId ?? chatId, status }
     // Who waits for the server's word has it now: it is durable there, and the row follows. Who comes in between hears it below.
     answer(change)
-    queue.put(
+    queue.putLater(
       [...statements, updateMessageStatus({ sessionId, waMessageId, status }), ...news.acked(change)],
       changes => {
         announced?.done(changes)

@@ -25,7 +25,7 @@ export type Tell = (told: Told) => void
 
 /** What the lanes have taken is done before they are disposed of. */
 export function createTell(deps: {
-  queue: Pick<WriteQueue, 'put'>
+  queue: Pick<WriteQueue, 'putLater'>
   lanes: Lanes
   news: MessageNews
   connections: Pick<Connections, 'awaited'>
@@ -47,7 +47,7 @@ export function createTell(deps: {
   function writeAll() {
     const ids = told
     told = []
-    queue.put([markTold(ids)], () => {
+    queue.putLater([markTold(ids)], () => {
       for (const id of ids) underWay.delete(id)
     })
   }

@@ -66,6 +66,13 @@ export function createFence(queue: WriteQueue): Fence {
               }),
           )
       },
+      putLater(statements, written) {
+        const before = guardsOf(statements)
+        queue.putLater(
+          before.length === 0 ? statements : [...before, ...statements],
+          written && (changes => written(changes.slice(before.length))),
+        )
+      },
     },
     raise(sessionId, fence) {
       // By its key it runs once in a commit, however many writes of the session gather in it.

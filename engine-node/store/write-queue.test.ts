@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Statement } from '../../src/db/db.ts'
-import { createWriteQueue } from './write-queue.ts'
+import { createWriteQueue, PATIENCE_MS } from './write-queue.ts'
 
 const to = (value: string): Statement => ({ sql: 'INSERT', args: [value] })
 
@@ -353,5 +353,93 @@ describe('write queue', () => {
     queue.after(() => calls.push('after'))
     await queue.settled()
     expect(calls).toEqual([[1, 1], 'after'])
+  })
+})
+
+describe('what nobody waits for', () => {
+  /** Time passes when the test says so. */
+  function createPatient() {
+    const target = createTarget()
+    let pass = () => {}
+    const waited: number[] = []
+    const queue = createWriteQueue({
+      target: { batch: statements => target.batch(statements), reconnect: target.reconnect },
+      delay(ms) {
+        waited.push(ms)
+        return new Promise<void>(resolve => {
+          pass = resolve
+        })
+      },
+    })
+    return { queue, target, waited, pass: () => pass() }
+  }
+  const turns = async () => {
+    for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate)
+  }
+
+  it('waits for the next commit, and goes with it in its order', async () => {
+    const { queue, target } = createPatient()
+    const calls: unknown[] = []
+    queue.putLater([to('a')], changes => calls.push(changes))
+    await turns()
+    expect(target.commits).toEqual([])
+    expect(queue.backlog()).toBe(1)
+    await queue.commit([to('b')])
+    expect(target.commits).toEqual([['a', 'b']])
+    expect(calls).toEqual([[1]])
+  })
+
+  it('goes by itself when none comes, once for all that has gathered', async () => {
+    const { queue, target, waited, pass } = createPatient()
+    queue.putLater([to('a')])
+    queue.putLater([to('b')])
+    pass()
+    await queue.settled()
+    expect(target.commits).toEqual([['a', 'b']])
+    queue.putLater([to('c')])
+    await turns()
+    expect(target.commits).toEqual([['a', 'b']])
+    pass()
+    await turns()
+    expect(target.commits).toEqual([['a', 'b'], ['c']])
+    expect(waited).toEqual([PATIENCE_MS, PATIENCE_MS])
+  })
+
+  it.each<[string, (queue: ReturnType<typeof createPatient>['queue']) => Promise<unknown>]>([
+    ['somebody waits for it', queue => new Promise<void>(resolve => void queue.after(resolve))],
+    ['all has to be settled', queue => queue.settled()],
+    ['the queue is closed', async queue => await queue[Symbol.asyncDispose]()],
+  ])('goes at once when %s', async (_, ask) => {
+    const { queue, target } = createPatient()
+    queue.putLater([to('a')])
+    await ask(queue)
+    expect(target.commits).toEqual([['a']])
+  })
+
+  it('does not make a commit of its own behind one that is under way', async () => {
+    const { queue, target, pass } = createPatient()
+    target.hold()
+    const first = queue.commit([to('a')])
+    await turns()
+    queue.putLater([to('b')])
+    target.release()
+    await first
+    await turns()
+    expect(target.commits).toEqual([['a']])
+    pass()
+    await queue.settled()
+    expect(target.commits).toEqual([['a'], ['b']])
+  })
+
+  it('is told of when it is lost, and refused once the queue is closed', async () => {
+    const { queue, target } = createPatient()
+    const heard: string[] = []
+    queue.onFailure(({ code }) => heard.push(code))
+    target.faults.push(new Error('SQLITE_FULL: disk is full'))
+    queue.putLater([to('a')])
+    await expect(queue.settled()).rejects.toMatchObject({ code: 'storage_unavailable' })
+    await queue[Symbol.asyncDispose]()
+    queue.putLater([to('b')])
+    expect(heard).toEqual(['storage_unavailable', 'storage_unavailable'])
   })
 })

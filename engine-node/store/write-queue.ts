@@ -3,8 +3,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { Changes, Statement, Writer } from '../../src/db/db.ts'
+import { createDurableWaiters } from './durable-waiters.ts'
+import { type Entry, refusedAmong, takeGroup } from './queued-entry.ts'
 import { lastOfEachKey, made, type QueuedStatement } from './queued-statement.ts'
-import { causeOf, faultOf, refusedPosition, Unwritten } from './write-fault.ts'
+import { causeOf, faultOf, Unwritten } from './write-fault.ts'
 
 export interface WriteQueue extends Writer, AsyncDisposable {
   /** How many entries are queued and not durable. */
@@ -26,6 +28,11 @@ export interface WriteQueue extends Writer, AsyncDisposable {
     instead?: (error: unknown) => readonly QueuedStatement[] | null,
   ): void
   /**
+   * Like `put`, for what nobody waits for: it goes with the next commit, or after PATIENCE_MS by itself. A sync of the disk for it
+   * alone would be one that the next message has to wait for.
+   */
+  putLater(statements: readonly QueuedStatement[], written?: (changes: Changes) => void): void
+  /**
    * Calls `ready` once everything queued before this call is durable (at once when nothing waits), and never if it
    * cannot be written. Returns the undo.
    */
@@ -45,12 +52,6 @@ export interface WriteTarget {
   reconnect(): Promise<void>
 }
 
-/**
- * Statements in one commit: bounds how long one transaction holds the lock and the event loop. What was queued in one turn of
- * the loop stays together even so: a ratchet step without the plaintext that it gave would be a lost message.
- */
-const MAX_GROUP = 2_000
-
 /** Refused entries that are left out of one group one after the other, each at the price of writing the rest again. */
 const MAX_REFUSALS = 32
 
@@ -58,46 +59,30 @@ const MAX_REFUSALS = 32
 const BUSY_RETRIES = 40
 const BUSY_DELAY_MS = 250
 
-interface Entry {
-  statements: readonly QueuedStatement[]
-  sequence: number
-  /** The turn of the event loop in which it was queued. */
-  turn: number
-  resolve?: (changes: Changes) => void
-  reject?: (error: unknown) => void
-  instead?: ((error: unknown) => readonly QueuedStatement[] | null) | undefined
-  /** Its loss is everybody's to know. */
-  isRelied: boolean
-}
-
-/** The entry whose statement the database has refused; -1 where it does not say. */
-function refusedAmong(group: readonly Entry[], thrown: unknown): number {
-  let left = refusedPosition(thrown)
-  if (left === -1) return -1
-  return group.findIndex(({ statements }) => {
-    left -= statements.length
-    return left < 0
-  })
-}
+/** How long what nobody waits for stays in memory alone: about what a client takes to send its next message. */
+export const PATIENCE_MS = 5
 
 export function createWriteQueue(deps: {
   target: WriteTarget
-  /** Resolves after so many milliseconds; between tries on a busy database. */
+  /** Resolves after so many milliseconds. */
   delay: (ms: number) => Promise<unknown>
 }): WriteQueue {
   const { target, delay } = deps
   const listeners = new Set<(error: GatewayError) => void>()
+  const waiters = createDurableWaiters()
   let entries: Entry[] = []
-  let waiters: { sequence: number; ready: () => void; fail?: (error: GatewayError) => void }[] = []
   let queued = 0
   let durable = 0
+  /** The last entry that somebody waits for. */
+  let wanted = 0
+  let isPatient = false
   let pumping = false
   let pumped: Promise<void> = Promise.resolve()
   let closing = false
   let turn = 0
   let isTurnOpen = false
 
-  function enqueue(entry: Omit<Entry, 'sequence' | 'turn'>) {
+  function enqueue(entry: Omit<Entry, 'sequence' | 'turn'>, mayWait = false) {
     queued += 1
     entries.push({ ...entry, sequence: queued, turn })
     if (!isTurnOpen) {
@@ -107,18 +92,35 @@ export function createWriteQueue(deps: {
         turn += 1
       })
     }
-    if (pumping) return
+    if (mayWait) waitABit()
+    else hurry()
+  }
+
+  /** Begins to write all that is queued by now. */
+  function hurry() {
+    wanted = queued
+    if (pumping || entries.length === 0) return
     pumping = true
     pumped = pump()
   }
 
+  function waitABit() {
+    if (isPatient || pumping) return
+    isPatient = true
+    void delay(PATIENCE_MS).then(() => {
+      isPatient = false
+      hurry()
+    })
+  }
+
   async function pump() {
-    while (entries.length > 0) {
+    while (entries[0] && entries[0].sequence <= wanted) {
       // One turn of the loop lets the rest of a burst join, at the price of no wall-clock wait when idle.
       await nextTurn()
-      await writeGroup(takeGroup())
+      await writeGroup(takeGroup(entries))
     }
     pumping = false
+    if (entries.length > 0) waitABit()
   }
 
   /**
@@ -141,7 +143,7 @@ export function createWriteQueue(deps: {
     }
     // Where the last of them was refused.
     durable = Math.max(durable, group.at(-1)?.sequence ?? 0)
-    release()
+    waiters.release(durable)
   }
 
   /** What goes in the place of an entry that the database refuses: something else, or nothing. */
@@ -152,17 +154,6 @@ export function createWriteQueue(deps: {
     entry.reject?.(error)
     if (entry.isRelied) announce(unwritable(error), durable)
     return []
-  }
-
-  function takeGroup(): Entry[] {
-    let size = 0
-    let count = 0
-    for (const entry of entries) {
-      size += entry.statements.length
-      if (count > 0 && size > MAX_GROUP && entry.turn !== entries[count - 1]?.turn) break
-      count += 1
-    }
-    return entries.splice(0, count)
   }
 
   /** Commits as one transaction; resolves with the changes of each statement given, in order. */
@@ -199,14 +190,7 @@ export function createWriteQueue(deps: {
       offset += entry.statements.length
       durable = entry.sequence
     }
-    release()
-  }
-
-  function release() {
-    const ready = waiters.filter(waiter => waiter.sequence <= durable)
-    if (ready.length === 0) return
-    waiters = waiters.filter(waiter => waiter.sequence > durable)
-    for (const waiter of ready) waiter.ready()
+    waiters.release(durable)
   }
 
   /** For what the database refuses without saying which statement it is, as it may at the commit itself. */
@@ -222,7 +206,7 @@ export function createWriteQueue(deps: {
         left.unshift(...others)
         if (others.length > 0) continue
         durable = entry.sequence
-        release()
+        waiters.release(durable)
       }
     }
   }
@@ -237,10 +221,8 @@ export function createWriteQueue(deps: {
 
   /** `sequence` is the last entry that is settled now, be it by its loss. */
   function announce(error: GatewayError, sequence: number) {
-    const dropped = waiters
-    waiters = []
     durable = sequence
-    for (const waiter of dropped) waiter.fail?.(error)
+    waiters.drop(error)
     for (const listener of [...listeners]) listener(error)
   }
 
@@ -272,20 +254,23 @@ export function createWriteQueue(deps: {
       else if (statements.length > 0)
         enqueue({ statements, instead, isRelied: true, ...(written && { resolve: written }) })
     },
+    putLater(statements, written) {
+      if (closing) announce(unwritable(new Error('the write queue is closed')), durable)
+      else if (statements.length > 0)
+        enqueue({ statements, isRelied: true, ...(written && { resolve: written }) }, true)
+    },
     after(ready) {
       if (queued === durable) {
         ready()
         return () => {}
       }
-      const waiter = { sequence: queued, ready }
-      waiters.push(waiter)
-      return () => {
-        waiters = waiters.filter(other => other !== waiter)
-      }
+      hurry()
+      return waiters.add(queued, ready)
     },
     settled() {
       if (queued === durable) return Promise.resolve()
-      return new Promise((ready, fail) => waiters.push({ sequence: queued, ready, fail }))
+      hurry()
+      return new Promise((ready, fail) => waiters.add(queued, ready, fail))
     },
     onFailure(listener) {
       listeners.add(listener)
@@ -293,6 +278,7 @@ export function createWriteQueue(deps: {
     },
     async [Symbol.asyncDispose]() {
       closing = true
+      hurry()
       await pumped
     },
   }
