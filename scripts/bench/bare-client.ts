@@ -27,7 +27,7 @@ function createBareClient({ url, rootKey }: v.InferOutput<typeof Options>) {
   const open = Promise.withResolvers<void>()
   let socket: WASocket | undefined
   let received = 0
-  let expected = { total: Number.POSITIVE_INFINITY, reached() {} }
+  let waiting = { total: Number.POSITIVE_INFINITY, reached() {} }
 
   function connect(): void {
     const current = makeWASocket({ waWebSocketUrl: url, auth, logger })
@@ -47,7 +47,7 @@ function createBareClient({ url, rootKey }: v.InferOutput<typeof Options>) {
         store.set(message.key.id ?? '', message)
         received += 1
       }
-      if (received >= expected.total) expected.reached()
+      if (received >= waiting.total) waiting.reached()
     })
     current.ws.on('CB:ack,class:message', ({ attrs }: BinaryNode) => {
       acks.get(attrs.id ?? '')?.()
@@ -69,13 +69,14 @@ function createBareClient({ url, rootKey }: v.InferOutput<typeof Options>) {
         await socket?.sendMessage(`${number}@s.whatsapp.net`, { text }, { messageId })
         await acknowledged
       }),
-    /** Resolves when so many more have come. */
-    receive(count: number) {
-      const before = received
-      return new Promise<null>(resolve => {
-        expected = { total: before + count, reached: () => resolve(null) }
-      })
-    },
+    /** How many have come. */
+    received: () => received,
+    /** Resolves when so many have come in all. */
+    reached: (total: number) =>
+      new Promise<null>(resolve => {
+        if (received >= total) resolve(null)
+        waiting = { total, reached: () => resolve(null) }
+      }),
   }
   answerParent(commands, async () => void (await socket?.end(undefined)))
   return commands

@@ -101,11 +101,12 @@ async function createEngineHost({ url, rootKey, folder }: v.InferOutput<typeof O
           wait: 'ack',
         }),
       ),
-    /** Resolves when so many more are stored, and plugins have heard of all. */
-    async receive(count: number) {
-      const before = await lastEvent()
-      // Both by an index: a count of all messages, fifty times a second, would be a part of what is measured.
-      await until(async () => ((await lastEvent()) >= before + count ? true : null), FINE_POLL_MS)
+    /** How many have come, counted from wherever. */
+    received: lastEvent,
+    /** Resolves when so many in all are stored, and plugins have heard of all. */
+    async reached(total: number) {
+      // Both by an index: a count of all messages, so often in a second, would be a part of what is measured.
+      await until(async () => ((await lastEvent()) >= total ? true : null), FINE_POLL_MS)
       const untold = () => db.$count(messages, isNotNull(messages.untold))
       await until(async () => ((await untold()) === 0 ? true : null), FINE_POLL_MS)
     },

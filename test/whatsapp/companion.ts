@@ -21,6 +21,8 @@ export interface Companion {
   /** Its own signature over the identity that the phone vouched for. */
   proof: Buffer
   connection: Connection | undefined
+  /** While the server holds back what is for it: what is ready to go, oldest first. */
+  held: (() => void)[] | undefined
   /** The phone has sent it the keys and the history a new device gets. */
   introduced: boolean
 }
@@ -47,6 +49,7 @@ export function createCompanion(
     signedPreKey: { id: uint(field('eSkeyId')), key: field('eSkeyVal'), signature: field('eSkeySig') },
     proof: Buffer.alloc(0),
     connection: undefined,
+    held: undefined,
     introduced: false,
   }
 }

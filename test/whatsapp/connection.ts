@@ -1,4 +1,5 @@
 // One WebSocket of a client: bytes to stanzas and back, one stanza at a time, and the ways in which it can end.
+import type { Duplex } from 'node:stream'
 import { type BinaryNode, decodeBinaryNode, encodeBinaryNode } from 'baileys'
 import { WebSocket } from 'ws'
 import type { Authority } from './certificates.ts'
@@ -18,6 +19,8 @@ export interface Connection {
   /** The device said that it takes stanzas. */
   active: boolean
   send(stanza: BinaryNode): void
+  /** Encodes a stanza now, and gives what sends it; that does nothing once the connection has ended. */
+  prepare(stanza: BinaryNode): () => void
   /** Says the last word, if any, then closes in order. */
   end(lastWord?: BinaryNode): void
   /** Resets without a word. */
@@ -28,6 +31,8 @@ export interface Connection {
 
 interface Deps {
   readonly socket: WebSocket
+  /** What the socket writes to. */
+  readonly stream: Duplex
   readonly authority: Authority
   readonly log: WireLog
   readonly timers: Timers
@@ -41,11 +46,12 @@ interface Deps {
 
 /** Serves one socket. Everything it learns goes out through the callbacks. */
 export function createConnection(deps: Deps): Connection {
-  const { socket, log, timers, surprise } = deps
+  const { socket, stream, log, timers, surprise } = deps
   const noise = createNoiseResponder(deps.authority)
   let client: Client | undefined
   let isMute = false
   let isOver = false
+  let isGathering = false
   // Stanzas are handled strictly one after another, as they came: Signal and receipts depend on their order.
   let line: Promise<void> = Promise.resolve()
 
@@ -56,9 +62,13 @@ export function createConnection(deps: Deps): Connection {
     companion: undefined,
     active: false,
     send(stanza) {
-      if (isMute || isOver || socket.readyState !== WebSocket.OPEN) return
-      record('out', stanza)
-      socket.send(noise.seal(encodeBinaryNode(stanza)))
+      if (isOpen()) put(stanza, encodeBinaryNode(stanza))
+    },
+    prepare(stanza) {
+      const encoded = encodeBinaryNode(stanza)
+      return () => {
+        if (isOpen()) put(stanza, encoded)
+      }
     },
     end(lastWord) {
       if (lastWord) connection.send(lastWord)
@@ -68,11 +78,35 @@ export function createConnection(deps: Deps): Connection {
     },
     drop() {
       over()
+      // What was said before is on its way and arrives.
+      flush()
       socket.terminate()
     },
     mute() {
       isMute = true
     },
+  }
+
+  const isOpen = () => !isMute && !isOver && socket.readyState === WebSocket.OPEN
+
+  function put(stanza: BinaryNode, encoded: Uint8Array): void {
+    record('out', stanza)
+    gather()
+    socket.send(noise.seal(encoded))
+  }
+
+  /** What is said in one breath goes to the system in one write; a write each would be a third of the work. */
+  function gather(): void {
+    if (isGathering) return
+    isGathering = true
+    stream.cork()
+    process.nextTick(flush)
+  }
+
+  function flush(): void {
+    if (!isGathering) return
+    isGathering = false
+    stream.uncork()
   }
 
   function record(direction: 'in' | 'out', stanza: BinaryNode): void {

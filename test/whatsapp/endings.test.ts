@@ -47,6 +47,32 @@ describe('a connection that the server ends', () => {
   })
 })
 
+it('lets what was said before a reset arrive', async () => {
+  const { client, bob, phone } = linked
+  // By frames: what Baileys makes of them while its socket ends is its own affair.
+  const heard = Promise.withResolvers<void>()
+  client.socket.ws.once('CB:message', () => heard.resolve())
+  await bob.write('last words', { to: phone })
+  phone.disconnect('abrupt')
+  await heard.promise
+  expect(await client.closed()).toBe(428)
+  await client.open()
+})
+
+it('brings at a login what the server held back, and brings it once', async () => {
+  const { client, bob, phone, whatsapp } = linked
+  phone.holdsBack(true)
+  const { id } = await bob.write('held back', { to: phone })
+  expect(whatsapp.log.entries({ direction: 'out', id })).toEqual([])
+  phone.disconnect('close')
+  await client.closed()
+  await client.open()
+  await client.hears('held back')
+  phone.holdsBack(false)
+  expect(whatsapp.log.entries({ direction: 'out', kind: 'message', id })).toHaveLength(1)
+  await expectToWork('after the hold')
+})
+
 describe('a login', () => {
   it.each([401, 402, 403, 405, 406, 409, 500, 501, 503])('may fail with %i, and then not', async reason => {
     const { client, whatsapp } = linked

@@ -4,7 +4,13 @@ import { createFrameReader, frame } from './frames.ts'
 const header = Buffer.from('WA\x06\x03')
 const routing = Buffer.concat([Buffer.from('ED\x00\x01\x00\x00\x04'), Buffer.from([8, 8, 8, 5])])
 const frames = [Buffer.from('one'), Buffer.alloc(300, 1), Buffer.alloc(0)]
-const stream = Buffer.concat([header, ...frames.map(frame)])
+const stream = Buffer.concat([header, ...frames.map(each => frame(each))])
+
+describe('frame', () => {
+  it('puts one length before a payload in parts', () => {
+    expect(frame(Buffer.from('on'), Buffer.from('e'))).toEqual(frame(Buffer.from('one')))
+  })
+})
 
 describe('createFrameReader', () => {
   it.each([

@@ -14,7 +14,7 @@ export interface FrameReader {
 
 /** Makes the reader for one connection. It throws on a stream that is not WhatsApp's. */
 export function createFrameReader(): FrameReader {
-  let buffered = Buffer.alloc(0)
+  let buffered: Buffer = Buffer.alloc(0)
   let header: Buffer | undefined
 
   function readHeader(): void {
@@ -37,7 +37,7 @@ export function createFrameReader(): FrameReader {
       return header
     },
     push(chunk) {
-      buffered = Buffer.concat([buffered, chunk])
+      buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk])
       if (header === undefined) readHeader()
       if (header === undefined) return []
       const frames: Buffer[] = []
@@ -52,9 +52,10 @@ export function createFrameReader(): FrameReader {
   }
 }
 
-/** Puts the length before a payload. */
-export function frame(payload: Uint8Array): Buffer {
-  const length = Buffer.alloc(LENGTH_BYTES)
-  length.writeUIntBE(payload.length, 0, LENGTH_BYTES)
-  return Buffer.concat([length, payload])
+/** Puts the length before a payload, which may come in parts. */
+export function frame(...payload: Uint8Array[]): Buffer {
+  const length = Buffer.allocUnsafe(LENGTH_BYTES)
+  const total = payload.reduce((sum, part) => sum + part.length, 0)
+  length.writeUIntBE(total, 0, LENGTH_BYTES)
+  return Buffer.concat([length, ...payload], LENGTH_BYTES + total)
 }

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Faults } from './faults.ts'
 
@@ -15,7 +16,8 @@ interface Deps {
   /** 0 lets the system choose. */
   readonly port: number
   readonly faults: Pick<Faults, 'refusing' | 'stalling'>
-  onSocket(socket: WebSocket): void
+  /** `stream` is what the socket writes to. */
+  onSocket(socket: WebSocket, stream: Duplex): void
 }
 
 /** Opens the door. Dispose it, and all its connections end. */
@@ -25,7 +27,7 @@ export async function createFrontDoor({ port, faults, onSocket }: Deps): Promise
   server.on('upgrade', (request, stream, head) => {
     if (faults.refusing) return stream.destroy()
     sockets.handleUpgrade(request, stream, head, socket => {
-      if (!faults.stalling) onSocket(socket)
+      if (!faults.stalling) onSocket(socket, stream)
     })
   })
   server.listen(port, HOST)

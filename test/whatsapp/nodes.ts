@@ -9,8 +9,11 @@ type Attributes = Record<string, string | number | undefined>
 
 /** Makes a stanza or a part of one. Attributes that are undefined are left out. */
 export function node(tag: string, attrs: Attributes = {}, content?: BinaryNode['content']): BinaryNode {
-  const given = Object.entries(attrs).filter(([, value]) => value !== undefined)
-  const named = Object.fromEntries(given.map(([name, value]) => [name, String(value)]))
+  const named: BinaryNode['attrs'] = {}
+  for (const name in attrs) {
+    const value = attrs[name]
+    if (value !== undefined) named[name] = String(value)
+  }
   return content === undefined ? { tag, attrs: named } : { tag, attrs: named, content }
 }
 

@@ -29,21 +29,31 @@ export interface NoiseResponder {
 /** An AES-GCM key whose nonce counts up, as Noise wants it. */
 function createCipher(key: Buffer) {
   let count = 0
+  // A cipher copies it, so there is one for all.
+  const bytes = Buffer.alloc(12)
   const nonce = () => {
-    const bytes = Buffer.alloc(12)
     bytes.writeUInt32BE(count++, 8)
     return bytes
   }
   return {
-    seal(plain: Uint8Array, bound: Buffer): Buffer {
-      const cipher = createCipheriv('aes-256-gcm', key, nonce()).setAAD(bound)
-      return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+    /** In parts: the ciphertext, and what proves it. */
+    seal(plain: Uint8Array, bound: Buffer): [Buffer, Buffer] {
+      const cipher = createCipheriv('aes-256-gcm', key, nonce())
+      if (bound.length > 0) cipher.setAAD(bound)
+      const sealed = cipher.update(plain)
+      // GCM gives all it has at once.
+      cipher.final()
+      return [sealed, cipher.getAuthTag()]
     },
     open(sealed: Uint8Array, bound: Buffer): Buffer {
       const end = sealed.length - TAG_LENGTH
-      const decipher = createDecipheriv('aes-256-gcm', key, nonce()).setAAD(bound)
+      const decipher = createDecipheriv('aes-256-gcm', key, nonce())
+      if (bound.length > 0) decipher.setAAD(bound)
       decipher.setAuthTag(sealed.subarray(end))
-      return Buffer.concat([decipher.update(sealed.subarray(0, end)), decipher.final()])
+      const plain = decipher.update(sealed.subarray(0, end))
+      // Throws when it is forged.
+      decipher.final()
+      return plain
     },
   }
 }
@@ -67,7 +77,7 @@ function createTranscript() {
       cipher = createCipher(key)
     },
     seal(plain: Uint8Array) {
-      const sealed = cipher.seal(plain, hash)
+      const sealed = Buffer.concat(cipher.seal(plain, hash))
       transcript.mixHash(sealed)
       return sealed
     },
@@ -128,7 +138,7 @@ export function createNoiseResponder(authority: Authority): NoiseResponder {
     seal(stanza) {
       const cipher = ciphers[1]
       if (!cipher) throw new Error('nothing can be sealed before the handshake is over')
-      return frame(cipher.seal(stanza, NOTHING))
+      return frame(...cipher.seal(stanza, NOTHING))
     },
   }
 }

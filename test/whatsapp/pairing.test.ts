@@ -163,6 +163,7 @@ describe('createPairing', () => {
       companion: undefined,
       active: false,
       send: stanza => void sent.push(stanza),
+      prepare: stanza => () => void sent.push(stanza),
       end: lastWord => void (lastWord && sent.push(lastWord)),
       drop() {},
       mute() {},

@@ -61,6 +61,11 @@ export interface Phone extends Person, Omit<Voice, 'write'> {
   keysLeft(device: number): number
   /** The settings that linked devices wrote. */
   readonly settings: Recorder<Change>
+  /**
+   * Has the server hold back what is for the linked devices, until told otherwise. What is ready by then goes out at once,
+   * so that a measure need not contain the work of making it ready. A login in between brings it, as always.
+   */
+  holdsBack(holding: boolean): void
   /** Has the server end the connections of the linked devices; `removed` unlinks them too. */
   disconnect(kind: Ending): void
   readonly isLinked: boolean
@@ -152,6 +157,13 @@ export function createPhone({ account, voice, settings, notices, post, pairing, 
       }
     },
     keysLeft: device => companions.get(device)?.preKeys.length ?? 0,
+    holdsBack(holding) {
+      for (const device of companions.values()) {
+        const ready = device.held ?? []
+        device.held = holding ? ready : undefined
+        if (!holding) for (const send of ready) send()
+      }
+    },
     disconnect(kind) {
       const removed = kind === 'removed' ? [...companions.keys()] : []
       disconnect(account, kind)

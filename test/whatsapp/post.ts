@@ -127,7 +127,9 @@ export function createPost({ surprise }: { surprise(what: string): void }): Post
   const post: Post = {
     deliver(to, stanza, options) {
       to.queue.add(stanza, options)
-      if (isOnline(to)) to.connection?.send(stanza)
+      if (!isOnline(to) || !to.connection) return
+      if (to.held) to.held.push(to.connection.prepare(stanza))
+      else to.connection.send(stanza)
     },
     async send(to, letter, { spoiled = false, withheld } = {}) {
       remember(letter, false)

@@ -64,7 +64,7 @@ export function createRecorder<T>({ what, describe, limit = 10_000 }: Options<T>
       if (all.length > limit * 1.25) {
         for (const forgotten of all.splice(0, all.length - limit)) taken.delete(forgotten)
       }
-      for (const waiter of [...waiters]) if (waiter.offer(item)) waiters.delete(waiter)
+      for (const waiter of waiters) if (waiter.offer(item)) waiters.delete(waiter)
     },
     find: (wanted, timeoutMs) => wait(wanted, timeoutMs),
     take: (wanted, timeoutMs) =>

@@ -42,6 +42,13 @@ it('serves a client from a process of its own, and ends with its stdin', async (
   for (const number of [0, 1, 2, 3]) await client.hears(`number ${number}`)
   expect(await ask('ids', { direction: 'out', kind: 'message' })).toEqual(ids)
 
+  await ask('hold', { pn, holding: true })
+  const [held] = (await ask('write', { from: ['15550000002'], to: pn, text: 'held' })) as string[]
+  expect(await ask('ids', { direction: 'out', kind: 'message' })).toEqual(ids)
+  await ask('hold', { pn, holding: false })
+  await client.hears('held')
+  expect(await ask('ids', { direction: 'out', kind: 'message' })).toEqual([...(ids as string[]), held])
+
   await ask('contact', { pn: '15550000002' })
   const id = await client.send('15550000002@s.whatsapp.net', 'back')
   await expect.poll(() => ask('inbox', { pn: '15550000002' })).toEqual([{ id, text: 'back', from: pn }])

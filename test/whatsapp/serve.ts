@@ -55,6 +55,10 @@ function createCommands(whatsapp: WhatsApp): Record<string, (args: unknown) => u
         return ids
       },
     ),
+    /** What is written from now on is made ready and kept; when it is false, all of it goes out at once. */
+    hold: command({ pn: v.string(), holding: v.boolean() }, ({ pn, holding }) =>
+      whatsapp.phone(pn).holdsBack(holding),
+    ),
     inbox: command({ pn: v.string() }, ({ pn }) =>
       whatsapp.contact(pn).inbox.map(({ id, text, from }) => ({ id, text, from })),
     ),

@@ -22,8 +22,8 @@ export function createStanzaQueue(): StanzaQueue {
   const byId = new Map<string, Waiting[]>()
 
   function drop(id: string | undefined, isSettled: (waiting: Waiting) => boolean): void {
-    if (id === undefined) return
-    const left = byId.get(id)?.filter(each => !isSettled(each)) ?? []
+    const left = id === undefined ? undefined : byId.get(id)?.filter(each => !isSettled(each))
+    if (id === undefined || left === undefined) return
     if (left.length > 0) byId.set(id, left)
     else byId.delete(id)
   }

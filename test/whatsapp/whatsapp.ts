@@ -163,9 +163,10 @@ export async function createWhatsApp(options: WhatsAppOptions = {}): Promise<Wha
   const door = await createFrontDoor({
     port,
     faults,
-    onSocket: socket =>
+    onSocket: (socket, stream) =>
       void createConnection({
         socket,
+        stream,
         authority,
         log,
         timers,

@@ -64,16 +64,18 @@ export function createWireLog({ limit = 20_000 } = {}): WireLog {
     record(direction, { tag, attrs }, account, device) {
       const read = readers[tag]
       if (!read || attrs.id === undefined) return
+      const { kind, detail } = read(attrs)
       const peer = (direction === 'in' ? attrs.to : attrs.from) ?? ''
       const offline = attrs.offline !== undefined
       recorder.add({
         at: Date.now(),
         direction,
-        ...read(attrs),
+        kind,
         id: attrs.id,
         account,
         device,
         peer,
+        detail,
         offline,
       })
     },
