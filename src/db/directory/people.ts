@@ -15,7 +15,11 @@ export interface PersonFact {
   verifiedName?: string | null
 }
 
-/** The facts of a statement as rows: `?1` is the session, `?2` JSON of them. */
+/**
+ * The facts of a statement as rows: `?1` is the session, `?2` JSON of them. A phone that is linked tells of thousands at once, and
+ * SQLite takes them for so few that it would go through all of them for each row of a table. What is looked up for them therefore
+ * stands behind a CROSS JOIN, whose order it keeps; and an UPDATE first finds its rows, as `found`, and takes each `at` its rowid.
+ */
 const GIVEN = `g AS (SELECT value->>'i' AS id, value->>'p' AS phone, value->>'l' AS lid FROM json_each(?2))`
 const PAIRS = `${GIVEN}, pairs AS (SELECT phone, lid FROM g WHERE phone IS NOT NULL AND lid IS NOT NULL)`
 const byPhone = (phone: string) => `session_id = ?1 AND phone_id = ${phone}`
@@ -24,9 +28,10 @@ const byLid = (lid: string) => `session_id = ?1 AND lid_id = ${lid}`
 /** Two rows of which a pair says that they are one. `rest`: another lid that the row with the phone has, so it stays. */
 const MOVES = `${PAIRS}, moves AS (
   SELECT old.id AS old_id, new.id AS new_id, old.lid_id AS rest FROM pairs
-  JOIN contacts old ON old.session_id = ?1 AND old.phone_id = pairs.phone
-  JOIN contacts new ON new.session_id = ?1 AND new.lid_id = pairs.lid
+  CROSS JOIN contacts old ON old.session_id = ?1 AND old.phone_id = pairs.phone
+  CROSS JOIN contacts new ON new.session_id = ?1 AND new.lid_id = pairs.lid
   WHERE old.id <> new.id)`
+const found = (select: string) => `found AS MATERIALIZED (${select})`
 const MERGED = 'SELECT old_id FROM moves WHERE rest IS NULL'
 
 /** The later word on a chat counts; what it leaves open, the other one may say. */
@@ -40,16 +45,18 @@ const INSERT = `WITH ${GIVEN} INSERT INTO contacts (id, session_id, phone_id, li
 
 /** Messages of a person carry the id that stands for the person outside; it has become another one. */
 const moveMessages = (from: string, source: string) => [
-  `WITH ${PAIRS}, x AS (${source}) UPDATE OR IGNORE messages SET chat_id = x.phone,
-    sender_id = CASE WHEN sender_id = x.${from} THEN x.phone ELSE sender_id END,
-    "from" = CASE WHEN "from" = x.${from} THEN x.phone ELSE "from" END,
-    "to" = CASE WHEN "to" = x.${from} THEN x.phone ELSE "to" END,
-    phone_id = x.phone, lid_id = x.lid
-    FROM x WHERE messages.session_id = ?1 AND messages.chat_id = x.${from}`,
+  `WITH ${PAIRS}, x AS (${source}),
+    ${found(`SELECT m.rowid AS at, x.* FROM x CROSS JOIN messages m ON m.session_id = ?1 AND m.chat_id = x.${from}`)}
+    UPDATE OR IGNORE messages SET chat_id = found.phone,
+    sender_id = CASE WHEN sender_id = found.${from} THEN found.phone ELSE sender_id END,
+    "from" = CASE WHEN "from" = found.${from} THEN found.phone ELSE "from" END,
+    "to" = CASE WHEN "to" = found.${from} THEN found.phone ELSE "to" END,
+    phone_id = found.phone, lid_id = found.lid
+    FROM found WHERE messages.rowid = found.at`,
   // What could not move is there already: delivered twice, under either id. Only that: the number that one person leaves may be
   // the one that another has just taken.
   `WITH ${PAIRS}, x AS (${source}) DELETE FROM messages WHERE session_id = ?1
-    AND chat_id IN (SELECT ${from} FROM x) AND EXISTS (SELECT 1 FROM x JOIN messages twin
+    AND chat_id IN (SELECT ${from} FROM x) AND EXISTS (SELECT 1 FROM x CROSS JOIN messages twin
       ON twin.session_id = ?1 AND twin.chat_id = x.phone AND twin.wa_message_id = messages.wa_message_id
       AND twin.sender_id = CASE WHEN messages.sender_id = x.${from} THEN x.phone ELSE messages.sender_id END
     WHERE messages.chat_id = x.${from} AND coalesce(messages.lid_id, x.lid) = x.lid)`,
@@ -57,30 +64,35 @@ const moveMessages = (from: string, source: string) => [
 
 const BY_LID = 'SELECT phone, lid FROM pairs'
 const BY_OLD_PHONE = `SELECT pairs.phone, pairs.lid, c.phone_id AS old FROM pairs
-  JOIN contacts c ON c.session_id = ?1 AND c.lid_id = pairs.lid AND c.phone_id <> pairs.phone`
+  CROSS JOIN contacts c ON c.session_id = ?1 AND c.lid_id = pairs.lid AND c.phone_id <> pairs.phone`
 
 /** By way of a name that no chat has, as one may leave a number that another one takes. */
 const MAPPINGS = `WITH ${PAIRS}, x AS (SELECT lid AS old, phone FROM pairs
   UNION ALL SELECT c.phone_id, pairs.phone FROM pairs
-    JOIN contacts c ON c.session_id = ?1 AND c.lid_id = pairs.lid AND c.phone_id <> pairs.phone)`
-const MOVING = `session_id = ?1 AND chat_id = x.old || '>' || x.phone`
+    CROSS JOIN contacts c ON c.session_id = ?1 AND c.lid_id = pairs.lid AND c.phone_id <> pairs.phone)`
+const mapped = (chat: string) =>
+  found(
+    `SELECT m.rowid AS at, x.* FROM x CROSS JOIN conversation_mappings m ON m.session_id = ?1 AND m.chat_id = ${chat}`,
+  )
+const MOVING = `x.old || '>' || x.phone`
+const AT = 'FROM found WHERE conversation_mappings.rowid = found.at'
 
 /**
  * The conversations that other systems have with people go where the messages go, and with them who answers there. Of two that
  * become one chat both stay, under the one id and the other; where a person has taken over either, one has taken over the chat.
  */
 const MOVE_MAPPINGS = [
-  `${MAPPINGS} UPDATE conversation_mappings SET chat_id = x.old || '>' || x.phone FROM x
-    WHERE session_id = ?1 AND chat_id = x.old`,
-  `${MAPPINGS} UPDATE OR IGNORE conversation_mappings SET chat_id = x.phone FROM x WHERE ${MOVING}`,
-  `${MAPPINGS} UPDATE conversation_mappings AS m SET handover_state = other.handover_state
-    FROM x JOIN conversation_mappings other
-      ON other.session_id = ?1 AND other.chat_id = x.old || '>' || x.phone AND other.handover_state <> 'bot'
-    WHERE m.session_id = ?1 AND m.chat_id = x.phone AND m.plugin_id = other.plugin_id
-      AND m.instance_id = other.instance_id AND m.handover_state = 'bot'`,
-  `${MAPPINGS} UPDATE OR IGNORE conversation_mappings SET chat_id = x.old, handover_state = 'bot' FROM x WHERE ${MOVING}`,
+  `${MAPPINGS}, ${mapped('x.old')} UPDATE conversation_mappings SET chat_id = found.old || '>' || found.phone ${AT}`,
+  `${MAPPINGS}, ${mapped(MOVING)} UPDATE OR IGNORE conversation_mappings SET chat_id = found.phone ${AT}`,
+  `${MAPPINGS}, ${found(`SELECT m.rowid AS at, other.handover_state AS state FROM x
+      CROSS JOIN conversation_mappings other
+        ON other.session_id = ?1 AND other.chat_id = ${MOVING} AND other.handover_state <> 'bot'
+      CROSS JOIN conversation_mappings m ON m.session_id = ?1 AND m.chat_id = x.phone AND m.plugin_id = other.plugin_id
+        AND m.instance_id = other.instance_id AND m.handover_state = 'bot'`)}
+    UPDATE conversation_mappings SET handover_state = found.state ${AT}`,
+  `${MAPPINGS}, ${mapped(MOVING)} UPDATE OR IGNORE conversation_mappings SET chat_id = found.old, handover_state = 'bot' ${AT}`,
   // Its place is taken by somebody else's.
-  `${MAPPINGS} DELETE FROM conversation_mappings WHERE session_id = ?1 AND chat_id IN (SELECT x.old || '>' || x.phone FROM x)`,
+  `${MAPPINGS} DELETE FROM conversation_mappings WHERE session_id = ?1 AND chat_id IN (SELECT ${MOVING} FROM x)`,
 ]
 
 /** In the order in which they must run: an old number is left before somebody else's chat moves there. */
@@ -88,41 +100,49 @@ const LINK = [
   ...moveMessages('old', BY_OLD_PHONE),
   ...moveMessages('lid', BY_LID),
   ...MOVE_MAPPINGS,
-  `WITH ${PAIRS} UPDATE contacts SET lid_id = pairs.lid FROM pairs
-    WHERE contacts.session_id = ?1 AND contacts.phone_id = pairs.phone
-    AND NOT EXISTS (SELECT 1 FROM contacts l WHERE l.session_id = ?1 AND l.lid_id = pairs.lid)`,
-  `WITH ${MOVES} UPDATE contacts SET name = coalesce(contacts.name, o.name),
+  `WITH ${PAIRS}, ${found(`SELECT c.rowid AS at, pairs.lid FROM pairs
+      CROSS JOIN contacts c ON c.session_id = ?1 AND c.phone_id = pairs.phone
+      WHERE NOT EXISTS (SELECT 1 FROM contacts l WHERE l.session_id = ?1 AND l.lid_id = pairs.lid)`)}
+    UPDATE contacts SET lid_id = found.lid FROM found WHERE contacts.rowid = found.at`,
+  `WITH ${MOVES}, ${found(`SELECT c.rowid AS at, o.* FROM moves CROSS JOIN contacts o ON o.id = moves.old_id
+      CROSS JOIN contacts c ON c.id = moves.new_id WHERE rest IS NULL`)}
+    UPDATE contacts SET name = coalesce(contacts.name, o.name),
     push_name = coalesce(contacts.push_name, o.push_name),
     verified_name = coalesce(contacts.verified_name, o.verified_name),
     is_blocked = max(contacts.is_blocked, o.is_blocked)
-    FROM moves JOIN contacts o ON o.id = moves.old_id WHERE contacts.id = moves.new_id AND rest IS NULL`,
-  `WITH ${MOVES} UPDATE chats SET last_at = max(coalesce(chats.last_at, 0), coalesce(o.last_at, 0)),
+    FROM found o WHERE contacts.rowid = o.at`,
+  `WITH ${MOVES}, ${found(`SELECT c.rowid AS at, o.* FROM moves CROSS JOIN chats o ON o.session_id = ?1 AND o.peer = moves.old_id
+      CROSS JOIN chats c ON c.session_id = ?1 AND c.peer = moves.new_id WHERE rest IS NULL`)}
+    UPDATE chats SET last_at = max(coalesce(chats.last_at, 0), coalesce(o.last_at, 0)),
     ${['name', 'archived', 'pinned_at', 'muted_until', 'unread_base', 'counted_at', 'ephemeral_seconds'].map(later).join(', ')},
     changed_at = max(chats.changed_at, o.changed_at)
-    FROM moves JOIN chats o ON o.session_id = ?1 AND o.peer = moves.old_id
-    WHERE chats.session_id = ?1 AND chats.peer = moves.new_id AND rest IS NULL`,
-  `WITH ${MOVES} UPDATE OR IGNORE chats SET peer = moves.new_id FROM moves
-    WHERE chats.session_id = ?1 AND chats.peer = moves.old_id AND rest IS NULL`,
+    FROM found o WHERE chats.rowid = o.at`,
+  `WITH ${MOVES}, ${found(`SELECT c.rowid AS at, moves.new_id FROM moves
+      CROSS JOIN chats c ON c.session_id = ?1 AND c.peer = moves.old_id WHERE rest IS NULL`)}
+    UPDATE OR IGNORE chats SET peer = found.new_id FROM found WHERE chats.rowid = found.at`,
   `WITH ${MOVES} DELETE FROM chats WHERE session_id = ?1 AND peer IN (${MERGED})`,
-  `WITH ${MOVES} UPDATE OR IGNORE group_members SET contact_id = moves.new_id FROM moves
-    WHERE group_members.contact_id = moves.old_id AND rest IS NULL`,
+  `WITH ${MOVES}, ${found(`SELECT m.rowid AS at, moves.new_id FROM moves
+      CROSS JOIN group_members m ON m.contact_id = moves.old_id WHERE rest IS NULL`)}
+    UPDATE OR IGNORE group_members SET contact_id = found.new_id FROM found WHERE group_members.rowid = found.at`,
   `WITH ${MOVES} DELETE FROM group_members WHERE contact_id IN (${MERGED})`,
   `WITH ${MOVES} DELETE FROM contacts WHERE id IN (${MERGED})`,
   // A number that has gone to somebody else.
   `WITH ${MOVES} UPDATE contacts SET phone_id = NULL WHERE id IN (SELECT old_id FROM moves)`,
-  `WITH ${PAIRS} UPDATE contacts SET phone_id = pairs.phone FROM pairs
-    WHERE contacts.session_id = ?1 AND contacts.lid_id = pairs.lid AND contacts.phone_id IS NOT pairs.phone`,
+  `WITH ${PAIRS}, ${found(`SELECT c.rowid AS at, pairs.phone FROM pairs
+      CROSS JOIN contacts c ON c.session_id = ?1 AND c.lid_id = pairs.lid AND c.phone_id IS NOT pairs.phone`)}
+    UPDATE contacts SET phone_id = found.phone FROM found WHERE contacts.rowid = found.at`,
 ]
 
 const said = (column: string, key: string) =>
   `${column} = CASE WHEN json_type(x.value, '$.${key}') IS NULL THEN contacts.${column} ELSE x.value->>'${key}' END`
-const named = (where: string, id: string) => `UPDATE contacts SET
+const named = (where: string, id: string) => `WITH ${found(`SELECT c.rowid AS at, x.value FROM json_each(?2) x
+    CROSS JOIN contacts c ON c.session_id = ?1 AND ${id} WHERE ${where}`)} UPDATE contacts SET
   ${said('name', 'n')}, ${said('push_name', 'u')}, ${said('verified_name', 'v')}
-  FROM (SELECT value FROM json_each(?2) WHERE ${where}) x WHERE contacts.session_id = ?1 AND ${id}`
+  FROM found x WHERE contacts.rowid = x.at`
 /** Two, since one row can take one fact from a statement, and the two ids of a person may each bring one. */
 const NAMES = [
-  named(`value->>'l' IS NOT NULL`, `contacts.lid_id = x.value->>'l'`),
-  named(`value->>'l' IS NULL`, `contacts.phone_id = x.value->>'p'`),
+  named(`x.value->>'l' IS NOT NULL`, `c.lid_id = x.value->>'l'`),
+  named(`x.value->>'l' IS NULL`, `c.phone_id = x.value->>'p'`),
 ]
 
 /**
