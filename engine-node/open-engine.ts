@@ -1,10 +1,12 @@
 // The engine on its data folder: database, write queue, seal and tiers, opened in their order. For the gateway, and for benches of
 // the engine alone.
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { type Clock, createClock } from './clock.ts'
 import { createEngine, type EngineDeps } from './engine.ts'
 import { createCommitWatch } from './outbox/commit-watch.ts'
 import { openDatabase } from './store/database.ts'
+import { assertMarkedDatabase, markDatabase } from './store/database-mark.ts'
 import { openSealer } from './store/encryption-key.ts'
 import { createWriteProbe } from './store/write-probe.ts'
 import { createWriteQueue } from './store/write-queue.ts'
@@ -34,12 +36,15 @@ export async function openEngine(
     }),
   )
   const { canWrite } = stack.use(createWriteProbe({ queue, target: database.target, clock }))
+  const markFile = join(dataDir, 'database.id')
+  await assertMarkedDatabase({ db, markFile })
   const sealer = await openSealer({
     db,
     writer: queue,
     keyFile: join(dataDir, 'encryption.key'),
     given: settings.ENCRYPTION_KEY,
   })
+  await markDatabase({ db, writer: queue, markFile, newId: randomUUID })
   const tiers = stack.use(
     await openTiers({
       settings,

@@ -1,26 +1,17 @@
 // Where the encryption key comes from: given by the operator, or made at first start and kept in a file that only its
 // owner reads. It is never in the database, and a database that was written with another key refuses to start.
 import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
 import { eq } from 'drizzle-orm'
 import { GatewayError } from '../../src/contract/errors.ts'
 import type { Db, Writer } from '../../src/db/db.ts'
 import { meta } from '../../src/db/schema.ts'
 import type { OpenDatabase } from './database.ts'
 import { createSealer, ENCRYPTION_KEY_BYTES, type Sealer } from './sealer.ts'
+import { giveName, writeDraft } from './whole-file.ts'
 
-/** The row that proves a key: this text, sealed. */
-const CHECK_ROW = 'encryption_check'
+/** The row that proves a key: CHECK_TEXT, sealed. A database without it was never used. */
+export const CHECK_ROW = 'encryption_check'
 const CHECK_TEXT = 'wharf'
 
 /**
@@ -53,7 +44,7 @@ export async function openSealer(deps: {
   if (check === null) {
     const value = Buffer.from(sealer.seal(Buffer.from(CHECK_TEXT), CHECK_ROW)).toString('base64')
     await writer.commit([{ sql: 'INSERT INTO meta (key, value) VALUES (?, ?)', args: [CHECK_ROW, value] }])
-    if (given === null) keepKeyFile(made, keyFile)
+    if (given === null) giveName(made, keyFile)
     return sealer
   }
   try {
@@ -66,7 +57,7 @@ export async function openSealer(deps: {
     )
   }
   // Whoever made it died before it got its name.
-  if (given === null && kept === null) keepKeyFile(made, keyFile)
+  if (given === null && kept === null) giveName(made, keyFile)
   return sealer
 }
 
@@ -98,22 +89,8 @@ export const isKey = (text: string): boolean =>
  */
 function makeKeyFile(file: string): string {
   const key = randomBytes(ENCRYPTION_KEY_BYTES).toString('hex')
-  rmSync(file, { force: true })
-  writeFileSync(file, `${key}\n`, { mode: 0o600, flag: 'wx', flush: true })
-  syncFolder(dirname(file))
+  writeDraft(file, `${key}\n`)
   return key
-}
-
-function keepKeyFile(made: string, file: string) {
-  renameSync(made, file)
-  syncFolder(dirname(file))
-}
-
-/** A name is durable only with its folder. */
-function syncFolder(path: string) {
-  const folder = openSync(path, 'r')
-  fsyncSync(folder)
-  closeSync(folder)
 }
 
 const wrong = (text: string, cause?: unknown) =>

@@ -70,6 +70,7 @@ export const errors = {
   settings_invalid: { status: 500, error: 'Internal Server Error' },
   data_folder_in_use: { status: 500, error: 'Internal Server Error' },
   database_newer: { status: 500, error: 'Internal Server Error' },
+  database_replaced: { status: 500, error: 'Internal Server Error' },
   encryption_key_wrong: { status: 500, error: 'Internal Server Error' },
 } as const satisfies Record<string, { status: number; error: string; retryAfterSeconds?: number }>
 

@@ -20,7 +20,7 @@ import { openDatabase } from '../../engine-node/store/database.ts'
 import { openSealer } from '../../engine-node/store/encryption-key.ts'
 import { createWriteQueue } from '../../engine-node/store/write-queue.ts'
 import { insertSession } from '../../src/db/sessions.ts'
-import { collect, spawnGateway } from '../support/gateway.ts'
+import { collect, spawnGateway, startGateway } from '../support/gateway.ts'
 
 const ROWS = 400
 /** Of the file, spread over all of it, the header included. */
@@ -182,6 +182,29 @@ describe('a database file', () => {
     expect(output).toContain('this user may write it')
     chmodSync(file(), 0o600)
     expect(readFileSync(file()).equals(before)).toBe(true)
+  })
+})
+
+describe('a data folder whose key is in the settings', () => {
+  const given = { ENCRYPTION_KEY: 'ab'.repeat(32), API_MASTER_KEY: 'a-key-for-tests-0123456789abcdef' }
+  const options = () => ({ dataDir: folder, whatsappUrl: 'ws://127.0.0.1:1', env: given })
+
+  it('does not start on an empty database in the place of the lost one, until a person says so', async () => {
+    moveTo({})
+    const first = await startGateway(options())
+    expect((await first.ask('POST', '/sessions', { name: 'main' })).status).toBe(201)
+    expect(await first.stop()).toBe(0)
+    rmSync(file())
+    // Nor at the second try, which finds the empty file that the first one has made.
+    for (let round = 0; round < 2; round += 1) {
+      const child = spawnGateway(options())
+      const output = collect(child)
+      expect(await new Promise(resolve => child.once('exit', resolve))).toBe(1)
+      expect(output()).toMatch(/database is empty.*Restore it.*database\.id away/)
+    }
+    rmSync(join(folder, 'database.id'))
+    await using anew = await startGateway(options())
+    expect((await anew.ask('GET', '/sessions')).body).toEqual([])
   })
 })
 
