@@ -1,4 +1,5 @@
-// Named points at which a test ends the process, to show that nothing is lost there. Without a test they do nothing.
+// Named points at which a test ends the process, at once or in order, to show that nothing is lost there. Without a test they do
+// nothing.
 import { existsSync, readFileSync } from 'node:fs'
 
 export const faultPoints = [
@@ -26,8 +27,9 @@ export type FaultPoint = (typeof faultPoints)[number]
 export type Fault = (point: FaultPoint) => void
 
 /**
- * Dies by SIGKILL at the point that `file` names, once it names one: `point` or `point 3` for the third time from then on. The
- * file is written while the process runs, so that it dies at a certain message and not at the first that passes.
+ * Dies by SIGKILL at the point that `file` names, once it names one: `point` or `point 3` for the third time from then on; with
+ * `point 3 SIGTERM` it is told to end there, and goes on until it hears that. The file is written while the process runs, so that
+ * it dies at a certain message and not at the first that passes.
  */
 export function createFault(file: string): Fault {
   let armed = ''
@@ -36,9 +38,9 @@ export function createFault(file: string): Fault {
     const text = existsSync(file) ? readFileSync(file, 'utf8').trim() : ''
     if (text !== armed) passed = 0
     armed = text
-    const [name, times = '1'] = text.split(' ')
+    const [name, times = '1', signal = 'SIGKILL'] = text.split(' ')
     if (name !== point) return
     passed += 1
-    if (passed === Number(times)) process.kill(process.pid, 'SIGKILL')
+    if (passed === Number(times)) process.kill(process.pid, signal)
   }
 }

@@ -305,6 +305,35 @@ describe('an engine that has lost a session', () => {
     expect(out).toEqual(['in time'])
     expect(a.lost.length).toBe(1)
   })
+
+  it('outlives a loop that stands still for ten seconds of it: one owner stays, and what waited goes', async () => {
+    const [a, b] = [createTestEngine('a'), createTestEngine('b')]
+    await a.run(S)
+    await expect(b.leases.take(S)).rejects.toMatchObject({ code: 'session_elsewhere' })
+    const gated = a.leases.gated(S, a.fenced)
+    const out: string[] = []
+    a.queue.put([rename(S, 'before')])
+    gated.after(() => out.push('waited'))
+    // Its timers find that all of it has passed, and nothing of it was answered.
+    a.clock.advance(10_000)
+    b.clock.advance(10_000)
+    gated.put([rename(S, 'after')])
+    await a.queue.settled()
+    expect(out).toEqual(['waited'])
+    expect(await nameOf(S)).toBe('after')
+    // The round of that moment may still be under way.
+    await a.round()
+    for (let round = 0; round < 6; round += 1) {
+      expect(await a.round()).toBe(true)
+      await b.round()
+      // Again, and just after a renewal.
+      a.pauses(10_000)
+    }
+    await expect(b.leases.take(S)).rejects.toMatchObject({ code: 'session_elsewhere' })
+    expect(a.lost).toEqual([])
+    expect(b.free).not.toContain(S)
+    expect(await fenceOf()).toBe(1)
+  })
 })
 
 /** As if A had been paused: its clock stands still. */

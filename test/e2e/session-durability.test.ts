@@ -226,6 +226,26 @@ describe('a message that is delivered again', () => {
     expect(gateway.hooked.all.filter(({ body }) => body === 'who').length).toBe(1)
   })
 
+  it('is one message also a day later, when nothing but its row is left of the first', async () => {
+    const { id } = await bob.write('once', { to: phone })
+    await gateway.hooked.take(({ body }) => body === 'once')
+    await rig.whatsapp.log.until({ kind: 'receipt', direction: 'in', id })
+    await gateway.down()
+    await phone.offline()
+    rig.clock.advance(25 * 3_600_000)
+    gateway = await rig.gateway()
+    await gateway.sessions.restore()
+    rig.clock.advance(1)
+    await gateway.becomes(sessionId, 'ready')
+    await bob.write('once', { to: phone, id })
+    await bob.write('after', { to: phone })
+    expect(await gateway.hooked.take(() => true)).toMatchObject({ body: 'after' })
+    expect((await rows()).filter(body => body === 'once')).toEqual(['once'])
+    expect((await gateway.events()).filter(({ data }) => data.id === id).map(({ event }) => event)).toEqual([
+      'message.received',
+    ])
+  })
+
   it('keeps its plaintext sealed, and for an hour', async () => {
     const kept = () => gateway.db.select().from(decryptJournal)
     expect((await kept()).length).toBeGreaterThan(0)

@@ -73,6 +73,8 @@ export interface FaultyGateway extends AsyncDisposable {
   readonly ended: Promise<number | null>
   /** From now on the gateway dies when it passes the point for that many times. Resolves when it has. */
   dieAt(point: FaultPoint, times?: number): Promise<void>
+  /** Likewise, but it is told to end by SIGTERM there. Resolves with its exit code. */
+  stopAt(point: FaultPoint, times?: number): Promise<number | null>
   /** Calls that off. */
   disarm(): void
   /** Sends once, under a key that is the text; null when there was no answer. */
@@ -194,6 +196,11 @@ export async function createFaultyGateway(
       const { ended } = running()
       writeFileSync(armed, `${point} ${times}`)
       await ended
+    },
+    async stopAt(point, times = 1) {
+      const { ended } = running()
+      writeFileSync(armed, `${point} ${times} SIGTERM`)
+      return await ended
     },
     disarm: () => writeFileSync(armed, ''),
     async send(contact, text, { image, account = first(), group } = {}) {

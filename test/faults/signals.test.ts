@@ -82,20 +82,28 @@ describe('SIGTERM', () => {
     }
   })
 
-  it('is not needed where something happens that nobody expected: it says so, ends in order, and not as if all were well', async () => {
-    const reject = `process.on('SIGUSR2', () => { Promise.reject(new Error('nobody expected this')) })`
-    await start({ NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(reject)}` })
-    const accepted = await faulty.insist(contactOf(faulty), 'before')
-    await faulty.writes(contactOf(faulty), 'comes')
-    process.kill(faulty.pid, 'SIGUSR2')
-    expect(await faulty.ended).toBe(1)
-    expect(faulty.output()).toContain('nobody expected this')
-    expect(lastingFaults(faulty)).toEqual([])
-    await faulty.start()
-    expect(await faulty.insist(contactOf(faulty), 'before')).toMatchObject({ messageId: accepted.messageId })
-    await faulty.settled()
-    expect(settledFaults(faulty)).toEqual([])
-  })
+  it.each([
+    ['a promise that is rejected', `Promise.reject(new Error('nobody expected this'))`],
+    ['an error that is thrown', `throw new Error('nobody expected this')`],
+  ])(
+    'is not needed where nobody expected %s: it says so, ends in order, and not as if all were well',
+    async (_what, happens) => {
+      const reject = `process.on('SIGUSR2', () => { ${happens} })`
+      await start({ NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(reject)}` })
+      const accepted = await faulty.insist(contactOf(faulty), 'before')
+      await faulty.writes(contactOf(faulty), 'comes')
+      process.kill(faulty.pid, 'SIGUSR2')
+      expect(await faulty.ended).toBe(1)
+      expect(faulty.output()).toContain('nobody expected this')
+      expect(lastingFaults(faulty)).toEqual([])
+      await faulty.start()
+      expect(await faulty.insist(contactOf(faulty), 'before')).toMatchObject({
+        messageId: accepted.messageId,
+      })
+      await faulty.settled()
+      expect(settledFaults(faulty)).toEqual([])
+    },
+  )
 })
 
 describe('outputs that nobody reads', () => {
