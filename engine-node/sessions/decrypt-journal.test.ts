@@ -138,3 +138,14 @@ it('forgets at an opening what no server delivers any more', async () => {
   second.opened()
   expect(await kept()).toBe(1)
 })
+
+it('answers a redelivery each time, also two at once, when only the database has it', async () => {
+  await deliver(await load(), 'A')
+  for (let round = 0; round < 3; round += 1) {
+    clock.advance(MINUTE)
+    const journal = await load()
+    expect(await Promise.all([deliver(journal, 'A', null), deliver(journal, 'A', null)])).toEqual(['A', 'A'])
+    expect(await deliver(journal, 'A', null)).toBe('A')
+  }
+  expect(await kept()).toBe(1)
+})

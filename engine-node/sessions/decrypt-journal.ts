@@ -90,16 +90,19 @@ export async function loadDecryptJournal(deps: {
   }
 
   async function remembered(hash: string): Promise<Uint8Array | null> {
-    if (!known.has(hash)) return null
+    const createdAt = known.get(hash)
+    if (createdAt === undefined) return null
     const kept = recent.get(hash)
-    const sealed = kept ? null : await journalEntry(db, sessionId, hash)
+    const sealed = kept ? null : await journalEntry(db, sessionId, { hash, createdAt })
     const plaintext = kept ?? (sealed && unpackEntry(sealer.open(sealed, contextOf(hash))).plaintext)
     if (!plaintext) return null
     const now = time()
+    // As it is by now: it may have come once more while it was read.
+    const key = { hash, createdAt: known.get(hash) ?? createdAt }
     // Last again in the map, which is in order of age.
     known.delete(hash)
     known.set(hash, now)
-    if (!isClosed) queue.put([touchJournalEntry(sessionId, hash, now)])
+    if (!isClosed) queue.put([touchJournalEntry(sessionId, key, now)])
     return plaintext
   }
 

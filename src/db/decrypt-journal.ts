@@ -4,10 +4,7 @@ import { type Db, type Statement, statement } from './db.ts'
 import { decryptJournal, messages } from './schema.ts'
 
 /** Which ciphertexts are known, and since when; oldest first. */
-export async function journalHashes(
-  db: Db,
-  sessionId: string,
-): Promise<{ hash: string; createdAt: number }[]> {
+export async function journalHashes(db: Db, sessionId: string): Promise<JournalKey[]> {
   return await db
     .select({ hash: decryptJournal.hash, createdAt: decryptJournal.createdAt })
     .from(decryptJournal)
@@ -15,12 +12,24 @@ export async function journalHashes(
     .orderBy(decryptJournal.createdAt)
 }
 
+/** A ciphertext, and since when it is known: together they find its row. */
+export interface JournalKey {
+  hash: string
+  createdAt: number
+}
+
 /** The sealed entry of a ciphertext. */
-export async function journalEntry(db: Db, sessionId: string, hash: string): Promise<Uint8Array | null> {
+export async function journalEntry(db: Db, sessionId: string, key: JournalKey): Promise<Uint8Array | null> {
   const [row] = await db
     .select({ entrySealed: decryptJournal.entrySealed })
     .from(decryptJournal)
-    .where(and(eq(decryptJournal.sessionId, sessionId), eq(decryptJournal.hash, hash)))
+    .where(
+      and(
+        eq(decryptJournal.sessionId, sessionId),
+        eq(decryptJournal.createdAt, key.createdAt),
+        eq(decryptJournal.hash, key.hash),
+      ),
+    )
   return row?.entrySealed ?? null
 }
 
@@ -49,16 +58,16 @@ export async function journalOrphans(
 
 export const insertJournalEntry = (
   sessionId: string,
-  entry: { hash: string; waMessageId: string; entrySealed: Uint8Array; createdAt: number },
+  entry: JournalKey & { waMessageId: string; entrySealed: Uint8Array },
 ): Statement => ({
   sql: 'INSERT INTO decrypt_journal (session_id, hash, wa_message_id, entry_sealed, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
   args: [sessionId, entry.hash, entry.waMessageId, entry.entrySealed, entry.createdAt],
 })
 
 /** The ciphertext came again: its age counts from now. */
-export const touchJournalEntry = (sessionId: string, hash: string, now: number): Statement => ({
-  sql: 'UPDATE decrypt_journal SET created_at = ? WHERE session_id = ? AND hash = ?',
-  args: [now, sessionId, hash],
+export const touchJournalEntry = (sessionId: string, key: JournalKey, now: number): Statement => ({
+  sql: 'UPDATE decrypt_journal SET created_at = ? WHERE session_id = ? AND created_at = ? AND hash = ?',
+  args: [now, sessionId, key.createdAt, key.hash],
 })
 
 export const pruneJournal = (sessionId: string, before: number): Statement => ({

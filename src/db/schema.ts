@@ -108,10 +108,8 @@ export const decryptJournal = sqliteTable(
     entrySealed: blob('entry_sealed', { mode: 'buffer' }).$type<Uint8Array>().notNull(),
     createdAt: integer('created_at').notNull(),
   },
-  table => [
-    primaryKey({ columns: [table.sessionId, table.hash] }),
-    index('decrypt_journal_age').on(table.createdAt),
-  ],
+  // In the order of time, though it is the hash that is asked for: by that each entry would change another page of the index.
+  table => [primaryKey({ columns: [table.sessionId, table.createdAt, table.hash] })],
 )
 
 export const messages = sqliteTable(
