@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createEgressGate } from './egress-gate.ts'
+import { createEgressGate, type Sending } from './egress-gate.ts'
 
 /** A queue whose commits happen when the test says so. */
 function createHeldQueue() {
@@ -33,7 +33,13 @@ function createHeldQueue() {
 
 function createGate() {
   const sent: string[] = []
-  const socket = { send: (data: string | Uint8Array) => void sent.push(String(data)) }
+  let upgraded: Parameters<Sending['once']>[1] = () => {}
+  const socket: Sending = {
+    send: (data: string | Uint8Array) => void sent.push(String(data)),
+    once(_event, listener) {
+      upgraded = listener
+    },
+  }
   const queue = createHeldQueue()
   let turn: (() => void)[] = []
   const gate = createEgressGate({ socket, queue, endOfTurn: run => turn.push(run) })
@@ -41,6 +47,8 @@ function createGate() {
     (socket as { send(data: Uint8Array, done?: () => void): void }).send(Buffer.from(text))
   return {
     sent,
+    connect: () =>
+      upgraded({ socket: { cork: () => void sent.push('['), uncork: () => void sent.push(']') } }),
     socket: socket as { send(data: Uint8Array, done?: (error?: Error) => void): void },
     queue,
     gate,
@@ -54,6 +62,18 @@ function createGate() {
 }
 
 describe('egress gate', () => {
+  it('hands over in one write what may go in one moment', () => {
+    const { sent, queue, send, endTurn, connect } = createGate()
+    connect()
+    queue.put()
+    send('a')
+    send('b')
+    endTurn()
+    expect(sent).toEqual([])
+    queue.commit()
+    expect(sent).toEqual(['[', 'a', 'b', ']'])
+  })
+
   it('sends in order, and only after what was written before', () => {
     const { sent, queue, send, endTurn } = createGate()
     queue.put()

@@ -2,9 +2,17 @@
 // sends follow their ratchet step.
 import type { WriteQueue } from '../store/write-queue.ts'
 
+/** Where a WebSocket writes to. */
+interface Corked {
+  cork(): void
+  uncork(): void
+}
+
 /** The part of a WebSocket that the gate stands in front of. */
 export interface Sending {
   send(data: string | Uint8Array, done?: (error?: Error) => void): void
+  /** Tells of the stream below once it is connected. */
+  once(event: 'upgrade', listener: (response: { socket: Corked }) => void): unknown
 }
 
 export interface EgressGate {
@@ -28,6 +36,7 @@ export function createEgressGate(deps: {
   const { socket, queue, endOfTurn = setImmediate } = deps
   const send = socket.send.bind(socket)
   const undos = new Set<() => void>()
+  let stream: Corked | undefined
   let closed = false
   let frames: Uint8Array[] = []
 
@@ -40,11 +49,21 @@ export function createEgressGate(deps: {
     undo = queue.after(() => {
       isDone = true
       if (undo) undos.delete(undo)
-      if (!closed) for (const frame of leaving) send(frame)
+      if (!closed) sendAll(leaving)
     })
     if (!isDone) undos.add(undo)
   }
 
+  /** In one write to the system: one for each receipt is a good part of what a message costs. */
+  function sendAll(leaving: readonly Uint8Array[]) {
+    stream?.cork()
+    for (const frame of leaving) send(frame)
+    stream?.uncork()
+  }
+
+  socket.once('upgrade', response => {
+    stream = response.socket
+  })
   socket.send = (data, done) => {
     if (!closed) {
       if (frames.length === 0) endOfTurn(release)
