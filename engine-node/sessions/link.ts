@@ -27,6 +27,7 @@ import { createMessageLink } from './message-link.ts'
 import { toNumberCheck } from './number-check.ts'
 import { compose, readProto } from './outgoing.ts'
 import { outsideOf } from './outgoing-content.ts'
+import { overhear } from './overhear.ts'
 import { bothIds, preferredId } from './people.ts'
 import { readMessages } from './read-messages.ts'
 import { ackOf, playedOf, receiptsOf, type StatusUpdate, statusesOf } from './receipts.ts'
@@ -173,16 +174,11 @@ export async function openLink(
     events.status(updates.map(update => ({ ...update, chat: chatOf(update.chat) })))
   }
 
-  // Heard where Baileys says it and not where it tells it: between the two lies a buffer that holds messages back for up
-  // to 30 s while their receipts leave, and that is thrown away when the connection ends.
-  const emit = sock.ev.emit.bind(sock.ev)
-  sock.ev.emit = (event, data) => {
-    if (!isClosed) {
-      handlers[event]?.(data)
-      account.hear(event, data)
-    }
-    return emit(event, data)
-  }
+  overhear(sock.ev, (event, data) => {
+    if (isClosed) return
+    handlers[event]?.(data)
+    account.hear(event, data)
+  })
   sock.ws.prependListener('CB:message', (stanza: BinaryNode) => journal.sees(stanza))
   sock.ws.on('CB:ack,class:message', node => {
     if (!isClosed) tell(ackOf(node))
