@@ -16,6 +16,8 @@ export interface EventFacts {
   chatId?: string
   /** Without it the event is recorded whatever became of its cause. */
   onlyIf?: Condition
+  /** JSON of the data, where somebody has made it already. */
+  json?: string | null | undefined
 }
 
 export interface EventLog {
@@ -40,12 +42,12 @@ export function createEventLog(deps: {
   maxInlineMediaBytes: number
 }): EventLog {
   return {
-    record(event, sessionId, given, { occurredAt, chatId, onlyIf }) {
+    record(event, sessionId, given, { occurredAt, chatId, onlyIf, json: made }) {
       const now = deps.now()
       const data = withoutLargeMedia(given, deps.maxInlineMediaBytes)
       const found = identify(event, data, { sessionId, occurredAt, hash })
       const id = `evt_${deps.newId()}`
-      const json = toJson(data)
+      const json = (data === given && made) || toJson(data)
       const row = {
         id,
         event,

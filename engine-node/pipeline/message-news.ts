@@ -20,7 +20,7 @@ export type Record = <N extends EventName>(
   event: N,
   sessionId: string,
   data: EventData<N>,
-  facts: { occurredAt: number; chatId?: string; onlyIf?: Condition },
+  facts: { occurredAt: number; chatId?: string; onlyIf?: Condition; json?: string | null | undefined },
 ) => Statement[]
 
 /** OpenWA's numbers for the states, which its plugins compare. */
@@ -122,7 +122,7 @@ export function createMessageNews(deps: {
       const when = { occurredAt: message.timestamp * 1000, onlyIf: { messageStored: row.id } }
       const status = statusOf(row.sessionId, message)
       return [
-        ...record(eventOf(message), row.sessionId, message, when),
+        ...record(eventOf(message), row.sessionId, message, { ...when, json: row.untold }),
         ...(status ? record('status.received', row.sessionId, status, when) : []),
       ]
     },

@@ -21,7 +21,8 @@ export interface BenchChild<C extends Commands> extends AsyncDisposable {
 /** Runs a file of this folder as a child. `options` is what it gets from `childOptions`. */
 export function startChild<C extends Commands>(file: string, options: object = {}): BenchChild<C> {
   const child: ChildProcess = fork(fileURLToPath(new URL(file, import.meta.url)), [JSON.stringify(options)], {
-    execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning'],
+    // As this process was started: with what the launcher gives the gateway too.
+    execArgv: [...process.execArgv, '--expose-gc', '--disable-warning=ExperimentalWarning'],
   })
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   const ended = Promise.withResolvers<void>()

@@ -22,9 +22,13 @@ export const contactNumbers = (count: number): string[] =>
 
 export async function startEmulator(): Promise<Emulator> {
   const file = fileURLToPath(new URL('../../test/whatsapp/serve.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, '--disable-warning=ExperimentalWarning', file],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  )
   const ended = once(child, 'exit')
   const greeting = Promise.withResolvers<v.InferOutput<typeof Greeting>>()
   void ended.then(([code]) => greeting.reject(new Error(`the emulator ended with ${code}`)))

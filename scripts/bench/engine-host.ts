@@ -20,7 +20,7 @@ import { type SendLoad, sendUnderLoad } from './send-load.ts'
 const Options = v.object({ url: v.string(), rootKey: v.string(), folder: v.string() })
 const POLL_MS = 20
 /** Where what is measured ends: a part of it must not be the wait for the next look. */
-const FINE_POLL_MS = 5
+const FINE_POLL_MS = 1
 const PLUGIN = v.parse(PluginId, 'bench')
 
 const wait = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))

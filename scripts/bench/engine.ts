@@ -20,8 +20,8 @@ const loads = [
   { inFlight: 50, count: 750 },
 ]
 /**
- * So many that the end of a round, which is one more commit, one more look (each 5 ms) and a plugin that is told, is little of
- * it. Not more: above 4,000 in one burst bare Baileys now and then loses a message.
+ * So many that the end of a round, which is one more commit and a plugin that is told, is little of it. Not more: above 4,000 in
+ * one burst bare Baileys now and then loses a message.
  */
 const INBOUND = 2_000
 /** Odd, so that the median is one of them; the machine's slow moments last about as long as a round. */
