@@ -106,6 +106,12 @@ describe('a connection', () => {
     expect(() => openConnection(missing)).toThrow(expect.objectContaining({ code: 'SQLITE_CANTOPEN' }))
   })
 
+  it('may be disposed of twice, and takes nothing after that', () => {
+    connection[Symbol.dispose]()
+    connection[Symbol.dispose]()
+    expect(() => rows('SELECT 1')).toThrow()
+  })
+
   it('keeps working past the statements that it keeps', () => {
     for (let n = 0; n < 1_200; n += 1) expect(rows(`SELECT ${n}`)).toEqual([[n]])
     expect(rows('SELECT 0')).toEqual([[0]])

@@ -104,7 +104,7 @@ export function openConnection(path: string): Connection {
     },
     [Symbol.dispose]() {
       kept.clear()
-      database.close()
+      if (database.isOpen) database.close()
     },
   }
 }

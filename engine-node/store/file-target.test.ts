@@ -57,6 +57,14 @@ for (const [name, open] of Object.entries({
       expect(await target.batch([insert('a')])).toEqual([1])
     })
 
+    it('end in order also when the end is asked for twice', async () => {
+      const target = open(path)
+      const last = target.batch([insert('a')])
+      await Promise.all([target[Symbol.asyncDispose](), target[Symbol.asyncDispose]()])
+      expect(await last).toEqual([1])
+      await expect(target.batch([insert('b')])).rejects.toThrow()
+    })
+
     it('find a held lock busy, and go on after a reconnect', async () => {
       await using target = open(path)
       {
