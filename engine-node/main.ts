@@ -166,19 +166,37 @@ const LAST_LINES_MS = 1_000
 /** How long a commit may still take when the process ends at once; one waits a tenth of a second for a lock. */
 const LAST_COMMIT_MS = 500
 
+/** A terminal tells the launcher and the gateway, and the launcher tells the gateway: that is one wish to end it, and not two. */
+const ONE_REQUEST_MS = 500
+
 /** The gateway as a program: starts, waits for a signal, ends in order. Gives the exit code. */
 async function run({ out, err }: { out: LineOutput; err: LineOutput }): Promise<number> {
   const settings = readSettings(process.env)
   const ended = Promise.withResolvers<number>()
-  process.once('SIGTERM', () => ended.resolve(0))
-  process.once('SIGINT', () => ended.resolve(0))
+  let gateway: Gateway | null = null
+  let endsSince: number | null = null
+  function end(code: number) {
+    endsSince ??= performance.now()
+    ended.resolve(code)
+  }
+  // A second signal, or a grace time that is over, ends it as it is: everything that was promised is in the database.
+  async function endNow(code: number) {
+    // The driver of the database aborts the process when it is ended within a call of it.
+    await Promise.race([gateway?.halt(), new Promise(resolve => setTimeout(resolve, LAST_COMMIT_MS))])
+    process.exit(code)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      if (endsSince !== null && performance.now() - endsSince >= ONE_REQUEST_MS) void endNow(1)
+      end(0)
+    })
   // What nobody expected leaves by one door: said, closed in order, ended. Going on would be in an unknown state.
   for (const event of ['uncaughtException', 'unhandledRejection'] as const)
     process.on(event, error => {
       createLog('fatal', err).fatal({ err: error }, 'an error that nobody expected ends the gateway')
-      ended.resolve(1)
+      end(1)
     })
-  const gateway = await startGateway(settings, {
+  gateway = await startGateway(settings, {
     print: text => out.write(text),
     log: createLog(settings.LOG_LEVEL, err),
     env: process.env,
@@ -186,14 +204,7 @@ async function run({ out, err }: { out: LineOutput; err: LineOutput }): Promise<
     faultFile: process.env.WHARF_FAULT_FILE,
   })
   const code = await ended.promise
-  // A second signal, or a grace time that is over, ends it as it is: everything that was promised is in the database.
-  async function endNow() {
-    // The driver of the database aborts the process when it is ended within a call of it.
-    await Promise.race([gateway.halt(), new Promise(resolve => setTimeout(resolve, LAST_COMMIT_MS))])
-    process.exit(code || 1)
-  }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void endNow())
-  setTimeout(() => void endNow(), settings.SHUTDOWN_GRACE_MS).unref()
+  setTimeout(() => void endNow(code || 1), settings.SHUTDOWN_GRACE_MS).unref()
   await gateway[Symbol.asyncDispose]()
   return code
 }

@@ -2,7 +2,16 @@
 // told to and in order, says so by its exit code, and never waits for who reads what it prints.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -48,6 +57,14 @@ describe('SIGTERM', () => {
     await Promise.all(texts.map(text => faulty.insist(contactOf(faulty), text)))
     await faulty.settled()
     expect(settledFaults(faulty)).toEqual([])
+  })
+
+  it('in one moment with SIGINT and another of its kind, as a terminal and a launcher bring it, ends it in order too', async () => {
+    await start()
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGINT']) process.kill(faulty.pid, signal)
+    expect(await faulty.ended).toBe(0)
+    // What an order leaves: one file, and nothing beside it.
+    expect(readdirSync(faulty.dataDir).filter(name => name.startsWith('wharf.db'))).toEqual(['wharf.db'])
   })
 
   it.each([
