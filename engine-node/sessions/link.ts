@@ -107,7 +107,8 @@ export async function openLink(
     retryRequestDelayMs: 0,
     cachedGroupMetadata: jid => account.groupMetadata(jid),
     getMessage: async ({ id }) => (id ? sentContent({ db, sealer, clock, sessionId }, id) : undefined),
-    // Baileys counts each message that it sends again twice, so this is five times, as other clients have it.
+    // Baileys counts each message that it sends again twice, so this is five times, as other clients have it. What cannot be read is
+    // asked for ten times by the same setting.
     maxMsgRetryCount: 10,
     // The key store answers from memory and cannot fail; durability is the gate's business.
     transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 0 },

@@ -8,8 +8,17 @@ import type { Faults } from './faults.ts'
 
 const HOST = '127.0.0.1'
 
+/** What came through the door. */
+export interface Visits {
+  /** How many connections there were in all. */
+  readonly all: number
+  /** How many there were at one moment, at most; one that was told to go, or has said that it goes, is none. */
+  readonly most: number
+}
+
 export interface FrontDoor extends AsyncDisposable {
   readonly url: string
+  readonly visits: Visits
 }
 
 interface Deps {
@@ -22,11 +31,15 @@ interface Deps {
 
 /** Opens the door. Dispose it, and all its connections end. */
 export async function createFrontDoor({ port, faults, onSocket }: Deps): Promise<FrontDoor> {
+  const visits = { all: 0, most: 0 }
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false })
   const server = createServer((_request, response) => response.writeHead(404).end())
   server.on('upgrade', (request, stream, head) => {
     if (faults.refusing) return stream.destroy()
     sockets.handleUpgrade(request, stream, head, socket => {
+      const open = [...sockets.clients].filter(each => each.readyState === each.OPEN)
+      visits.all += 1
+      visits.most = Math.max(visits.most, open.length)
       if (!faults.stalling) onSocket(socket, stream)
     })
   })
@@ -34,6 +47,7 @@ export async function createFrontDoor({ port, faults, onSocket }: Deps): Promise
   await once(server, 'listening')
   return {
     url: `ws://${HOST}:${(server.address() as AddressInfo).port}/ws/chat`,
+    visits,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets.clients) socket.terminate()
       server.closeAllConnections()

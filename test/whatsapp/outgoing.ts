@@ -6,7 +6,7 @@ import { type Groups, isAdmin, participantAttrs } from './group-state.ts'
 import { toReceived } from './inbox.ts'
 import type { Ledger } from './ledger.ts'
 import { freshId } from './nodes.ts'
-import type { Letter, Post } from './post.ts'
+import type { Letter, Post, Spoiled } from './post.ts'
 
 export interface SendOptions {
   /** A person, or a group the writer is in. */
@@ -16,8 +16,11 @@ export interface SendOptions {
   readonly addressing?: 'pn' | 'lid'
   /** Leaves out the other address, so that the client has to ask for it. */
   readonly withoutAlt?: boolean
-  /** Damaged on the way: the client cannot decrypt it and asks for it again, and then it is whole. */
-  readonly spoiled?: boolean
+  /**
+   * Damaged on the way: the client cannot decrypt it and asks for it again, and then it is whole. If it is so `always`,
+   * the phone could not read it either.
+   */
+  readonly spoiled?: Spoiled
   /**
    * Linked devices are only told that there is a message, of this type; the phone alone can read it, as it is with
    * `view_once`. A client may ask the phone for it.
@@ -82,7 +85,7 @@ export function createOutgoing({ directory, groups, ledger, post }: Deps): Outgo
     if (!account) throw new Error(`${person.pn} is not on WhatsApp`)
     for (const each of account.companions.values()) await post.send(each, letter, { spoiled, withheld })
     tellSimulated([account], sender, letter, addressOf(person, addressing))
-    ledger.enter({ id, author: sender, chat: person, addressing, message })
+    if (spoiled !== 'always') ledger.enter({ id, author: sender, chat: person, addressing, message })
     const mirror: Letter = {
       ...letter,
       message: { deviceSentMessage: { destinationJid: addressOf(person, addressing), message } },
@@ -122,7 +125,8 @@ export function createOutgoing({ directory, groups, ledger, post }: Deps): Outgo
       { spoiled },
     )
     tellSimulated(members, sender, letter, jid, jid)
-    ledger.enter({ id, author: sender, chat: group, addressing: group.mode, message })
+    if (spoiled !== 'always')
+      ledger.enter({ id, author: sender, chat: group, addressing: group.mode, message })
     return { id }
   }
 

@@ -55,17 +55,18 @@ export interface Phone extends Person, Omit<Voice, 'write'> {
   readonly privacy: ReadonlyMap<string, string>
   /** Whom linked devices have told the server to trust, once for each time. */
   readonly trusted: readonly string[]
-  /** Tells linked devices that so few of their one-time keys are left, and keeps no more. */
-  runsLowOnKeys(left: number): void
+  /** Keeps no more than so many one-time keys of linked devices, and tells them so unless it is `silently`. */
+  runsLowOnKeys(left: number, options?: { readonly silently: boolean }): void
   /** How many one-time keys of a linked device the server has. */
   keysLeft(device: number): number
   /** The settings that linked devices wrote. */
   readonly settings: Recorder<Change>
   /**
    * Has the server hold back what is for the linked devices, until told otherwise. What is ready by then goes out at once,
-   * so that a measure need not contain the work of making it ready. A login in between brings it, as always.
+   * so that a measure need not contain the work of making it ready, and so often as is said, as a server does that has lost
+   * track. A login in between brings it, as always.
    */
-  holdsBack(holding: boolean): void
+  holdsBack(holding: boolean, options?: { readonly copies: number }): void
   /** Has the server end the connections of the linked devices; `removed` unlinks them too. */
   disconnect(kind: Ending): void
   readonly isLinked: boolean
@@ -149,19 +150,21 @@ export function createPhone({ account, voice, settings, notices, post, pairing, 
     blocked: account.blocked,
     privacy: account.privacy,
     trusted: account.trusted,
-    runsLowOnKeys(left) {
+    runsLowOnKeys(left, { silently } = { silently: false }) {
       for (const device of companions.values()) {
         device.preKeys.splice(left)
+        if (silently) continue
         const attrs = { from: SERVER, type: 'encrypt', id: freshId(), t: seconds() }
         post.deliver(device, node('notification', attrs, [node('count', { value: left })]))
       }
     },
     keysLeft: device => companions.get(device)?.preKeys.length ?? 0,
-    holdsBack(holding) {
+    holdsBack(holding, { copies } = { copies: 1 }) {
       for (const device of companions.values()) {
         const ready = device.held ?? []
         device.held = holding ? ready : undefined
-        if (!holding) for (const send of ready) send()
+        if (holding) continue
+        for (const send of ready) for (let copy = 0; copy < copies; copy += 1) send()
       }
     },
     disconnect(kind) {

@@ -35,9 +35,11 @@ export interface Receipt {
   readonly content?: BinaryNode[]
 }
 
+export type Spoiled = boolean | 'always'
+
 export interface SealOptions {
-  /** Sent so that it cannot be decrypted. */
-  readonly spoiled?: boolean | undefined
+  /** Sent so that it cannot be decrypted; `always` spoils it each time that it is sent again, too. */
+  readonly spoiled?: Spoiled | undefined
   /** Not sent at all: the device is told that there is a message of this type. */
   readonly withheld?: string | undefined
 }
@@ -57,6 +59,7 @@ export interface Post {
 interface Sent {
   readonly letter: Letter
   readonly group: boolean
+  readonly spoiled: Spoiled
 }
 
 const keyOf = (chat: string | undefined, { id, participant }: Record<string, string | undefined>) =>
@@ -80,8 +83,8 @@ export function createPost({ surprise }: { surprise(what: string): void }): Post
     return known
   }
 
-  function remember(letter: Letter, group: boolean): void {
-    sent.set(keyOf(letter.attrs.from, letter.attrs), { letter, group })
+  function remember({ letter, group, spoiled }: Sent): void {
+    sent.set(keyOf(letter.attrs.from, letter.attrs), { letter, group, spoiled })
     if (sent.size > MEMORY) sent.delete(sent.keys().next().value ?? '')
   }
 
@@ -132,28 +135,28 @@ export function createPost({ surprise }: { surprise(what: string): void }): Post
       else to.connection.send(stanza)
     },
     async send(to, letter, { spoiled = false, withheld } = {}) {
-      remember(letter, false)
+      remember({ letter, group: false, spoiled })
       if (withheld !== undefined) {
         return post.deliver(to, toStanza(letter, [node('unavailable', { type: withheld })]))
       }
-      const { type, body } = await encrypt(to, letter, letter.message, spoiled)
+      const { type, body } = await encrypt(to, letter, letter.message, spoiled !== false)
       post.deliver(to, toStanza(letter, [enc(letter, { type }, body)]))
     },
     sendToGroup(to, letter, { spoiled = false } = {}) {
-      remember(letter, true)
-      return turnsOf(deviceOf(letter))(() => sealForGroup(to, letter, spoiled))
+      remember({ letter, group: true, spoiled })
+      return turnsOf(deviceOf(letter))(() => sealForGroup(to, letter, spoiled !== false))
     },
     async sendAgain(to, retry) {
       const { id, to: chat } = retry.attrs
       const found = sent.get(keyOf(chat, retry.attrs))
       if (!found) return surprise(`asked to send ${id} again, which nobody sent`)
-      const { letter, group } = found
+      const { letter, group, spoiled } = found
       const device = deviceOf(letter)
       await device.renew(peerOf(to), takeBundle(to))
       const key = group && {
         senderKeyDistributionMessage: await device.senderKeys.distribution(letter.attrs.from),
       }
-      const { type, body } = await encrypt(to, letter, { ...letter.message, ...key })
+      const { type, body } = await encrypt(to, letter, { ...letter.message, ...key }, spoiled === 'always')
       const count = child(retry, 'retry')?.attrs.count
       post.deliver(to, toStanza(letter, [enc(letter, { type, count }, body)]), { afterRetry: true })
     },

@@ -7,7 +7,7 @@ import { type Connection, createConnection } from './connection.ts'
 import { type Contact, createContact } from './contact.ts'
 import { createDeviceNotices } from './device-notices.ts'
 import { createFaults, type LoginFailure } from './faults.ts'
-import { createFrontDoor } from './front-door.ts'
+import { createFrontDoor, type Visits } from './front-door.ts'
 import { createGroup, type Group } from './group.ts'
 import { createGroupOffice } from './group-office.ts'
 import { type AddressingMode, createGroups } from './group-state.ts'
@@ -71,6 +71,8 @@ export interface WhatsApp extends AsyncDisposable {
   readonly media: Media
   /** What clients showed of themselves: there, away, typing; and whom they want to be shown. */
   readonly shown: Recorder<Shown>
+  /** The connections that clients have made. */
+  readonly visits: Visits
   /** Every id that crossed the wire to and from logged-in devices. */
   readonly log: WireLog
   /** What clients did that the emulator does not know or could not do. A test that ends well leaves it empty. */
@@ -224,6 +226,7 @@ export async function createWhatsApp(options: WhatsAppOptions = {}): Promise<Wha
     },
     media,
     shown: presences.shown,
+    visits: door.visits,
     log,
     surprises,
     nackNext: code => void faults.fates.push({ kind: 'nack', code }),
