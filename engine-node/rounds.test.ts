@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { createFakeClock } from '../test/support/fake-clock.ts'
-import { createRounds, FAILURE_PAUSE_MS } from './rounds.ts'
+import { createRounds, FAILURE_PAUSE_MS, LONGEST_SLEEP_MS } from './rounds.ts'
+
+const TEN_YEARS = 3_652 * 24 * 3_600_000
 
 function open(look: () => Promise<number> | number = () => Number.POSITIVE_INFINITY) {
   const clock = createFakeClock()
@@ -44,6 +46,34 @@ describe('rounds', () => {
     day.clock.advance(50)
     await day.rounds.idle()
     expect([day.looks(), day.clock.pending]).toEqual([3, 0])
+  })
+
+  it.each([-TEN_YEARS, TEN_YEARS])('rest as long when the hour is set by %i ms', async ms => {
+    const day = open(() => {
+      if (day.looks() === 1) throw new Error('no database')
+      return Number.POSITIVE_INFINITY
+    })
+    day.rounds.wake()
+    await day.rounds.idle()
+    day.clock.step(ms)
+    day.rounds.wake()
+    await day.rounds.idle()
+    day.clock.advance(FAILURE_PAUSE_MS - 1)
+    await day.rounds.idle()
+    expect([day.looks(), day.rounds.mayBegin]).toEqual([1, false])
+    day.clock.advance(1)
+    await day.rounds.idle()
+    expect([day.looks(), day.rounds.mayBegin]).toEqual([2, true])
+  })
+
+  it('look after a minute at the latest, since the hour may have been set', async () => {
+    const day: ReturnType<typeof open> = open(() => due)
+    const due = day.clock.now() + TEN_YEARS
+    day.rounds.wake()
+    await day.rounds.idle()
+    day.clock.advance(LONGEST_SLEEP_MS)
+    await day.rounds.idle()
+    expect(day.looks()).toBe(2)
   })
 
   it('rest after a failed look, whoever wakes them meanwhile', async () => {

@@ -17,9 +17,15 @@ export interface Rounds extends AsyncDisposable {
 /** How long it rests after the database has failed it: trying at once would do again and again what cannot be noted. */
 export const FAILURE_PAUSE_MS = 5_000
 
+/**
+ * How long it sleeps at most: what falls due does so by the hour, which may be set forward, or go on while the machine sleeps,
+ * without a timer that knows.
+ */
+export const LONGEST_SLEEP_MS = 60_000
+
 export function createRounds(deps: {
   clock: Clock
-  /** Begins what can be begun; gives when to look again, infinite where something else will wake. */
+  /** Begins what can be begun; gives the hour at which to look again, infinite where something else will wake. */
   look(): Promise<number>
   onError(error: unknown): void
   /** How long disposing waits for work under way. */
@@ -29,6 +35,7 @@ export function createRounds(deps: {
   const underWay = new Set<Promise<void>>()
   let looking: Promise<void> | null = null
   let again = false
+  /** On the clock's `elapsed`: the hour may be set while it rests. */
   let restsUntil = 0
   let cancelTimer = () => {}
   let isOver = false
@@ -48,26 +55,27 @@ export function createRounds(deps: {
       await nextTurn()
       again = false
       try {
-        wakeAt(isResting() ? restsUntil : await deps.look())
+        if (isResting()) wakeAfter(restsUntil - clock.elapsed())
+        else wakeAfter((await deps.look()) - clock.now())
       } catch (error) {
         rest(error)
       }
     }
   }
 
-  const isResting = () => clock.now() < restsUntil
+  const isResting = () => clock.elapsed() < restsUntil
 
   function rest(error: unknown) {
     deps.onError(error)
-    restsUntil = clock.now() + FAILURE_PAUSE_MS
-    wakeAt(restsUntil)
+    restsUntil = clock.elapsed() + FAILURE_PAUSE_MS
+    wakeAfter(FAILURE_PAUSE_MS)
   }
 
-  function wakeAt(time: number) {
+  function wakeAfter(ms: number) {
     cancelTimer()
     cancelTimer = () => {}
-    if (isOver || !Number.isFinite(time)) return
-    cancelTimer = clock.after(Math.max(0, time - clock.now()), wake)
+    if (isOver || !Number.isFinite(ms)) return
+    cancelTimer = clock.after(Math.min(Math.max(0, ms), LONGEST_SLEEP_MS), wake)
   }
 
   return {

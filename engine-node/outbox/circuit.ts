@@ -9,6 +9,7 @@ const THRESHOLD = 5
 /** How long a broken circuit rests before one delivery tests the endpoint; the last goes on for as long as it is down. */
 export const circuitPauses: readonly number[] = [5, 15, 30, 60, 120, 300].map(seconds => seconds * SECOND)
 
+/** All times are what the clock has elapsed: an hour that is set back must not make it rest for longer. */
 export interface Circuit {
   /** How many deliveries may be under way at once, now. */
   room(now: number): number

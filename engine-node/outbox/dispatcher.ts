@@ -120,7 +120,7 @@ export function createDispatcher(deps: {
     const hasChanged = changed.delete(webhookId)
     if (!hasChanged) {
       if (nextAt > clock.now() && (known?.lanes.isEmpty ?? true)) return nextAt
-      if (known && known.circuit.opensAt > clock.now()) return known.circuit.opensAt
+      if (known && restOf(known) > 0) return clock.now() + restOf(known)
       if (known) begin(known)
       // Whoever frees a slot begins what lies ready, and looks again for more.
       if (known && (known.lanes.isReady || room(known) === 0)) return later(known)
@@ -136,9 +136,12 @@ export function createDispatcher(deps: {
     const line = known ?? newLine(endpoint)
     line.endpoint = endpoint
     line.isOver = false
-    if (line.circuit.opensAt > clock.now()) return line.circuit.opensAt
+    if (restOf(line) > 0) return clock.now() + restOf(line)
     return room(line) === 0 ? later(line) : await read(line)
   }
+
+  /** For how long its endpoint is not to be tried; nothing where it may. */
+  const restOf = ({ circuit }: Line) => circuit.opensAt - clock.elapsed()
 
   function later(line: Line): number {
     line.hasMore = true
@@ -181,7 +184,7 @@ export function createDispatcher(deps: {
   const newCircuit = (suspect: boolean) => createCircuit({ limit: limits.perEndpoint, suspect })
 
   function room(line: Line): number {
-    const free = line.room(share, clock.now())
+    const free = line.room(share, clock.elapsed())
     const left =
       tries.unnoted < limits.unnoted ? Math.max(limits.total - total, line.posting === 0 ? 1 : 0) : 0
     if (left < free) isShort = true

@@ -21,7 +21,7 @@ export interface Line {
   newsRead: number
   /** When the next one falls due that was not due then. */
   nextAt: number
-  /** How many may be begun, of so many at most. */
+  /** How many may be begun, of so many at most. `now` is what the clock has elapsed. */
   room(limit: number, now: number): number
   /** Forgets what was read and not begun. */
   drop(): void

@@ -1,7 +1,10 @@
-// Keeps the event log within its age and its size, a part at a time, so that no cut holds up the database for long.
+// Keeps the event log within its age and its size, a part at a time, so that no cut holds up the database for long; and the hours of
+// deliveries within what can be.
 import type { Db, Writer } from '../../src/db/db.ts'
 import { pruneDeadLetters } from '../../src/db/deliveries.ts'
+import { bringForward } from '../../src/db/delivery-queue.ts'
 import { logBytes, oldestEvents, pruneEvents } from '../../src/db/events.ts'
+import { LONGEST_PAUSE_MS } from '../../src/webhooks/schedule.ts'
 import type { Clock } from '../clock.ts'
 
 export interface RetentionLimits {
@@ -38,7 +41,10 @@ export function createRetention(deps: {
 
   async function run() {
     const now = clock.now()
-    await writer.commit([pruneDeadLetters(now - limits.deadLetterMs)])
+    await writer.commit([
+      pruneDeadLetters(now - limits.deadLetterMs),
+      bringForward({ now, latest: now + LONGEST_PAUSE_MS }),
+    ])
     let excess = (await logBytes(db)) - limits.maxBytes
     for (let cursor = 0; !isStopped; ) {
       const oldest = await oldestEvents(db, cursor, CHUNK)

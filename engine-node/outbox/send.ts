@@ -68,8 +68,8 @@ export function createSend(deps: { post: Post; clock: Clock }): (request: SendRe
 
   return async given => {
     const { endpoint, envelope, body, eventId, attempts, url } = given
-    const startedAt = clock.now()
-    const timestamp = Math.floor(startedAt / 1_000)
+    const startedAt = clock.elapsed()
+    const timestamp = Math.floor(clock.now() / 1_000)
     try {
       const signing = endpoint.signer.sign(eventId, timestamp, body)
       const headers = Object.assign(
@@ -88,17 +88,16 @@ export function createSend(deps: { post: Post; clock: Clock }): (request: SendRe
         }),
       )
       const { status } = answer
-      const now = clock.now()
       return {
-        ...judgeStatus(status, answer.headers['retry-after'], now),
+        ...judgeStatus(status, answer.headers['retry-after'], clock.now()),
         status,
         error: status >= 200 && status <= 299 ? null : `The endpoint answered ${status}`,
         body: textOf(answer.body),
-        durationMs: now - startedAt,
+        durationMs: Math.round(clock.elapsed() - startedAt),
       }
     } catch (thrown) {
       const { result, error } = failureOf(thrown)
-      const durationMs = clock.now() - startedAt
+      const durationMs = Math.round(clock.elapsed() - startedAt)
       return { kind: 'failure', result, retryAfterMs: 0, status: null, error, body: null, durationMs }
     }
   }

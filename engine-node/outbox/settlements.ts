@@ -6,6 +6,7 @@ import type { Db, Statement, Writer } from '../../src/db/db.ts'
 import { promoteLanes, updateDeliveries } from '../../src/db/delivery-queue.ts'
 import type { OpenDelivery } from '../../src/db/delivery-reads.ts'
 import { markAnswering, markFailing } from '../../src/db/webhooks.ts'
+import { LONGEST_PAUSE_MS } from '../../src/webhooks/schedule.ts'
 import type { Clock } from '../clock.ts'
 import type { Outcome } from './attempt.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -116,6 +117,7 @@ export function createSettlements(deps: {
   }
 
   async function store(group: readonly Noted[]) {
+    const now = clock.now()
     const rows = updateDeliveries(
       db,
       group.map(({ delivery, settlement }) => ({ position: delivery.position, patch: settlement.patch })),
@@ -123,8 +125,8 @@ export function createSettlements(deps: {
     const changes = await writer.commit([
       ...rows,
       // Whatever `ordered` was when the try began: it may have changed since, and somebody may wait.
-      promoteLanes(lastOfLanes(group)),
-      ...verdicts(group, clock.now()),
+      promoteLanes(lastOfLanes(group), { now, latest: now + LONGEST_PAUSE_MS }),
+      ...verdicts(group, now),
       ...group.flatMap(({ endpoint, settlement: { disable } }) =>
         disable ? deps.disable(endpoint, disable) : [],
       ),

@@ -47,7 +47,7 @@ export function createTries(deps: {
     }
     const now = clock.now()
     const settlement = settle(delivery, endpoint.row, outcome, { now, chance: deps.random() })
-    if (settlement.endpoint === 'fails') circuit.failed(now, retryAfterOf(outcome))
+    if (settlement.endpoint === 'fails') circuit.failed(clock.elapsed(), retryAfterOf(outcome))
     if (settlement.disable) line.drop()
     const noted = note({ delivery, endpoint, outcome, settlement }, line)
     if (settlement.endpoint === 'answers') {

@@ -6,6 +6,7 @@ import type { Db, Statement } from './db.ts'
 import { listDeliveries, pruneDeadLetters } from './deliveries.ts'
 import {
   type AnsweredPatch,
+  bringForward,
   endDeliveries,
   insertDeliveries,
   promoteLanes,
@@ -44,6 +45,8 @@ beforeEach(async () => {
 })
 
 afterEach(() => database[Symbol.asyncDispose]())
+
+const HOURS = { now: 1, latest: 1_000 }
 
 let made = 0
 /** An event of a chat, with a delivery to the webhook; gives its position. */
@@ -157,7 +160,7 @@ describe('the queue of deliveries', () => {
     // The second has been let go meanwhile; it is still what comes behind the first.
     await database.writer.commit([
       ...updateDeliveries(db, [{ position: first, patch: answered({ status: 'delivered', settledAt: 5 }) }]),
-      promoteLanes([first]),
+      promoteLanes([first], HOURS),
     ])
     expect(await later('a', [['x', first]])).toEqual(x.slice(1))
     expect((await reads.rows(x)).map(({ position }) => position)).toEqual(x.slice(1))
@@ -186,7 +189,7 @@ describe('the queue of deliveries', () => {
         },
         { position: three, patch: { status: 'cancelled', lastError: 'not wanted', settledAt: 5 } },
       ]),
-      promoteLanes([one, three]),
+      promoteLanes([one, three], HOURS),
     ])
     expect(changes).toEqual([1, 2, 1])
     expect(await statuses()).toEqual(['delivered', 'due', 'cancelled', 'due', 'waiting', 'due'])
@@ -262,8 +265,9 @@ describe('every statement of the queue', () => {
     ],
     'notes answers': () => updateDeliveries(db, [{ position: 1, patch: answered() }]),
     'notes the rest': () => updateDeliveries(db, [{ position: 1, patch: { status: 'cancelled' } }]),
-    'lets the next go': () => [promoteLanes([1, 2])],
+    'lets the next go': () => [promoteLanes([1, 2], HOURS)],
     'ends what waits': () => endDeliveries('a', end),
+    'puts hours right': () => [bringForward(HOURS)],
     'puts it in order': () => [reorderDeliveries('a', false), reorderDeliveries('a', true)],
     'notes how webhooks do': () => [markAnswering(['a'], 1), markFailing(['a'], 1)],
     'cuts off the old': () => [pruneDeadLetters(1), ...pruneEvents(db, 500)],

@@ -104,16 +104,33 @@ export function updateDeliveries(
   return statements
 }
 
+/** Epoch milliseconds: the hour that it is, and the latest one at which anything may be due that was put off by now. */
+export interface Hours {
+  now: number
+  latest: number
+}
+
+/** An hour that can only have been noted while the clock was wrong is the hour that it is. */
+const SANE = 'CASE WHEN next_at > ?3 THEN ?2 ELSE next_at END'
+
 /** Lets the next of each lane go in which one of these was, where none is under way. Changes one row for each that may go. */
-const PROMOTE = `UPDATE deliveries SET status = 'due' WHERE position IN (
+const PROMOTE = `UPDATE deliveries SET status = 'due', next_at = ${SANE} WHERE position IN (
   SELECT (SELECT min(d.position) FROM deliveries d
     WHERE d.webhook_id = s.webhook_id AND d.lane = s.lane AND d.status = 'waiting')
   FROM json_each(?1) j CROSS JOIN deliveries s ON s.position = j.value
   WHERE NOT EXISTS (SELECT 1 FROM deliveries d
     WHERE d.webhook_id = s.webhook_id AND d.lane = s.lane AND d.status = 'due'))`
 
-export function promoteLanes(settled: readonly number[]): Statement {
-  return { sql: PROMOTE, args: [JSON.stringify(settled)] }
+export function promoteLanes(settled: readonly number[], { now, latest }: Hours): Statement {
+  return { sql: PROMOTE, args: [JSON.stringify(settled), now, latest] }
+}
+
+/** What falls due later than any pause lasts goes now: the clock was ahead when that was noted, and has been put right. */
+export function bringForward({ now, latest }: Hours): Statement {
+  return {
+    sql: `UPDATE deliveries SET next_at = ?1 WHERE status = 'due' AND next_at > ?2`,
+    args: [now, latest],
+  }
 }
 
 /**

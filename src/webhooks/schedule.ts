@@ -36,6 +36,9 @@ export const DISABLE_AFTER_MS = 5 * DAY
 /** Share of a pause that chance adds: endpoints that fell together must not be tried together. */
 const JITTER = 0.1
 
+/** No pause is longer, whatever a receiver asks for: what is due later than that was noted while the hour was set wrong. */
+export const LONGEST_PAUSE_MS = 2 * DAY
+
 /**
  * The pause after `attempts` failed tries, or null when that was the last one. `retryCount` is OpenWA's: tries in all,
  * where 0 means one as well. `chance` is in [0, 1).
