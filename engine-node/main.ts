@@ -181,7 +181,7 @@ async function run({ out, err }: { out: LineOutput; err: LineOutput }): Promise<
   }
   // A second signal, or a grace time that is over, ends it as it is: everything that was promised is in the database.
   async function endNow(code: number) {
-    // The driver of the database aborts the process when it is ended within a call of it.
+    // The commit under way has its end first, unless the disk hangs.
     await Promise.race([gateway?.halt(), new Promise(resolve => setTimeout(resolve, LAST_COMMIT_MS))])
     process.exit(code)
   }

@@ -1,13 +1,13 @@
 // What the rest of the gateway hears of a message: events for webhooks, recorded with their cause, and hooks for plugins once
 // that is durable. Which change brings which news stands here; when it happens is the pipeline's business.
-import type { EventData, EventName } from '../../src/contract/events.ts'
+import type { EventData } from '../../src/contract/events.ts'
 import type { HookName, HookPayload } from '../../src/contract/hooks.ts'
 import type { IncomingMessage, MessageStatus } from '../../src/contract/message.ts'
 import type { Statement } from '../../src/db/db.ts'
-import type { Condition } from '../../src/db/events.ts'
 import { type NewMessageRow, toStored } from '../../src/db/messages.ts'
 import type { HookOrigin, HookOutcome } from '../hooks/chain.ts'
 import type { Logger } from '../log.ts'
+import type { EventLog } from '../outbox/event-log.ts'
 
 /** The part of the hook chain that is needed here. It keeps to its budget however a plugin behaves. */
 export interface HookRunner {
@@ -15,13 +15,7 @@ export interface HookRunner {
   order(event: HookName): readonly unknown[]
 }
 
-/** As the event log has it (engine-node/outbox/event-log.ts). */
-export type Record = <N extends EventName>(
-  event: N,
-  sessionId: string,
-  data: EventData<N>,
-  facts: { occurredAt: number; chatId?: string; onlyIf?: Condition; json?: string | null | undefined },
-) => Statement[]
+export type Record = EventLog['record']
 
 /** OpenWA's numbers for the states, which its plugins compare. */
 const acks: { readonly [S in MessageStatus]: number } = {

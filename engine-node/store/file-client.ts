@@ -60,7 +60,7 @@ export function createFileClient(path: string): Client {
       connection = fresh
     },
     close() {
-      if (!isClosed) connection[Symbol.dispose]()
+      connection[Symbol.dispose]()
       isClosed = true
     },
     get closed() {
